@@ -1,0 +1,1 @@
+"""Host side of the firmware: file system image, flashing, verification, labels."""

@@ -1,0 +1,276 @@
+"""An MQTT 3.1.1 client on asyncio streams, with clean sessions only.
+
+It knows packets and one connection. It must not know topics' meaning, Wi-Fi, the outbox or
+when to connect again: any failure ends the connection with an `MqttError` or `OSError`, and
+what was under way is the caller's to repeat.
+"""
+
+import asyncio
+import struct
+import time
+
+from micropython import const
+
+_CONNACK = const(0x20)
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_SUBSCRIBE = const(0x82)
+_SUBACK = const(0x90)
+_PINGREQ = const(0xC0)
+_PINGRESP = const(0xD0)
+_DISCONNECT = const(0xE0)
+
+_IO_TIMEOUT_MS = const(10_000)
+_ACK_TIMEOUT_MS = const(20_000)
+_UNACKED_MAX = const(32)
+_PAYLOAD_MAX = const(4096)
+
+_REFUSALS = (
+    "",
+    "protocol version not supported",
+    "client id rejected",
+    "server unavailable",
+    "wrong user or password",
+    "not authorised",
+)
+
+
+class MqttError(Exception):
+    """The connection is of no further use."""
+
+
+def _text(value) -> bytes:
+    data = value.encode() if isinstance(value, str) else value
+    return struct.pack(">H", len(data)) + data
+
+
+def _length(size: int) -> bytes:
+    out = bytearray()
+    while size > 0x7F:
+        out.append(size & 0x7F | 0x80)
+        size >>= 7
+    out.append(size)
+    return bytes(out)
+
+
+def encode_connect(client_id, user, password, will, keepalive_s) -> bytes:
+    """`will` is (topic, payload), retained, QoS 1."""
+    flags = 0x02
+    payload = _text(client_id)
+    if will:
+        flags |= 0x04 | 0x08 | 0x20
+        payload += _text(will[0]) + _text(will[1])
+    if user is not None:
+        flags |= 0x80
+        payload += _text(user)
+    if password is not None:
+        flags |= 0x40
+        payload += _text(password)
+    body = b"\x00\x04MQTT\x04" + struct.pack(">BH", flags, keepalive_s) + payload
+    return b"\x10" + _length(len(body)) + body
+
+
+class Client:
+    """One connection. `on_message(topic: str, payload: bytes)` is called from `run` and must
+    be quick; what it raises ends the connection.
+    """
+
+    def __init__(self, client_id: str, on_message, keepalive_s: int = 60):
+        self._client_id = client_id
+        self._on_message = on_message
+        self._keepalive_ms = keepalive_s * 1000
+        self._reader = self._writer = None
+        self._sending = asyncio.Lock()
+        self._acknowledged = asyncio.Event()
+        self._unacked = {}
+        self._packet_id = 0
+        self._failure = None
+        self._heard_ms = self._sent_ms = 0
+        self.oversized = 0
+
+    async def connect(self, host, port, user=None, password=None, will=None, ssl=None):
+        """Opens the connection; `ssl` is an SSLContext or None. Raises MqttError or OSError."""
+        try:
+            await asyncio.wait_for_ms(
+                self._open(host, port, user, password, will, ssl), 2 * _IO_TIMEOUT_MS
+            )
+        except (asyncio.TimeoutError, EOFError) as error:
+            raise MqttError("no answer from {}:{}".format(host, port))
+
+    async def _open(self, host, port, user, password, will, ssl):
+        if ssl:
+            opening = asyncio.open_connection(host, port, ssl, host)
+        else:
+            opening = asyncio.open_connection(host, port)
+        self._reader, self._writer = await opening
+        await self._send(
+            encode_connect(self._client_id, user, password, will, self._keepalive_ms // 1000)
+        )
+        answer = await self._reader.readexactly(4)
+        if answer[0] != _CONNACK or answer[1] != 2:
+            raise MqttError("not an MQTT broker: {!r}".format(answer))
+        if answer[3]:
+            code = answer[3]
+            raise MqttError("refused: " + (_REFUSALS[code] if code < 6 else str(code)))
+        self._heard_ms = time.ticks_ms()
+
+    async def subscribe(self, topics):
+        """Asks for `topics` with QoS 1; a refusal ends the connection from within `run`."""
+        packet_id = await self._claim_id()
+        body = struct.pack(">H", packet_id)
+        for topic in topics:
+            body += _text(topic) + b"\x01"
+        await self._send(b"\x82" + _length(len(body)) + body)
+
+    async def publish(self, topic: str, payload: bytes, retain: bool = False):
+        """Writes one QoS 1 publish; waits only while 32 are unacknowledged. The broker's
+        acknowledgement is watched by `run`: it says nothing about the gateway.
+        """
+        packet_id = await self._claim_id()
+        head = _text(topic) + struct.pack(">H", packet_id)
+        first = bytes((_PUBLISH | 0x02 | (1 if retain else 0),))
+        await self._send(first + _length(len(head) + len(payload)) + head, payload)
+
+    async def _claim_id(self) -> int:
+        while len(self._unacked) >= _UNACKED_MAX and not self._failure:
+            self._acknowledged.clear()
+            await self._acknowledged.wait()
+        self._check()
+        while True:
+            self._packet_id = self._packet_id % 0xFFFF + 1
+            if self._packet_id not in self._unacked:
+                self._unacked[self._packet_id] = time.ticks_ms()
+                return self._packet_id
+
+    async def drained(self, timeout_ms: int = 2000) -> bool:
+        """Waits until the broker has acknowledged everything sent so far."""
+        until = time.ticks_add(time.ticks_ms(), timeout_ms)
+        while self._unacked and not self._failure:
+            if time.ticks_diff(until, time.ticks_ms()) <= 0:
+                return False
+            await asyncio.sleep_ms(20)
+        return not self._failure
+
+    async def _send(self, *parts):
+        async with self._sending:
+            self._check()
+            try:
+                for part in parts:
+                    self._writer.write(part)
+                await asyncio.wait_for_ms(self._writer.drain(), _IO_TIMEOUT_MS)
+            except (OSError, asyncio.TimeoutError) as error:
+                self.fail(error)
+                self._check()
+            self._sent_ms = time.ticks_ms()
+
+    def fail(self, error):
+        """Ends the connection: `run` and every waiting call raise."""
+        self._failure = self._failure or error
+        self._acknowledged.set()
+
+    def _check(self):
+        if self._failure:
+            raise MqttError("connection lost: {!r}".format(self._failure))
+
+    async def run(self):
+        """Reads until the connection fails; never returns otherwise."""
+        try:
+            while True:
+                try:
+                    first = await asyncio.wait_for_ms(self._reader.readexactly(1), 1000)
+                except asyncio.TimeoutError:
+                    first = None
+                if first:
+                    await asyncio.wait_for_ms(self._packet(first[0]), 2 * _IO_TIMEOUT_MS)
+                    self._heard_ms = time.ticks_ms()
+                self._check()
+                await self._keep_alive()
+        except (OSError, EOFError, asyncio.TimeoutError) as error:
+            self.fail(error)
+            self._check()
+        finally:
+            self.fail(MqttError("closed"))
+
+    async def _keep_alive(self):
+        now_ms = time.ticks_ms()
+        for sent_ms in self._unacked.values():
+            if time.ticks_diff(now_ms, sent_ms) > _ACK_TIMEOUT_MS:
+                raise MqttError("no acknowledgement within 20 s")
+        if time.ticks_diff(now_ms, self._heard_ms) > self._keepalive_ms * 3 // 2:
+            raise MqttError("broker is silent")
+        # Also when we only send: a link that is dead one way shows by the missing PINGRESP.
+        quiet_ms = self._keepalive_ms // 2
+        if (
+            time.ticks_diff(now_ms, self._heard_ms) > quiet_ms
+            or time.ticks_diff(now_ms, self._sent_ms) > quiet_ms
+        ) and time.ticks_diff(now_ms, self._sent_ms) > 1000:
+            await self._send(b"\xc0\x00")
+
+    async def _packet(self, first: int):
+        size = await self._remaining_length()
+        kind = first & 0xF0
+        if kind == _PUBLISH:
+            await self._message(first, size)
+        elif kind == _PINGRESP and size == 0:
+            pass
+        elif kind == _PUBACK and size == 2:
+            self._settle(struct.unpack(">H", await self._reader.readexactly(2))[0])
+        elif kind == _SUBACK and 2 < size < 64:
+            body = await self._reader.readexactly(size)
+            self._settle(struct.unpack(">H", body)[0])
+            if 0x80 in body[2:]:
+                raise MqttError("subscription refused")
+        else:
+            raise MqttError("unexpected packet 0x{:02x} of {} bytes".format(first, size))
+
+    def _settle(self, packet_id: int):
+        self._unacked.pop(packet_id, None)
+        self._acknowledged.set()
+
+    async def _remaining_length(self) -> int:
+        size = shift = 0
+        while True:
+            byte = (await self._reader.readexactly(1))[0]
+            size |= (byte & 0x7F) << shift
+            if not byte & 0x80:
+                return size
+            shift += 7
+            if shift > 21:
+                raise MqttError("malformed length")
+
+    async def _message(self, first: int, size: int):
+        qos = first >> 1 & 3
+        topic_size = struct.unpack(">H", await self._reader.readexactly(2))[0]
+        head_size = 2 + topic_size + (2 if qos else 0)
+        if topic_size > 128 or size < head_size or qos > 1:
+            raise MqttError("malformed publish")
+        topic = (await self._reader.readexactly(topic_size)).decode()
+        packet_id = (await self._reader.readexactly(2)) if qos else None
+        payload = await self._payload(size - head_size)
+        if payload is not None:
+            self._on_message(topic, payload)
+        if packet_id:
+            await self._send(b"\x40\x02" + packet_id)
+
+    async def _payload(self, size: int):
+        if size <= _PAYLOAD_MAX:
+            return await self._reader.readexactly(size)
+        # The heap of a node must not be at the mercy of who may publish to it.
+        self.oversized += 1
+        while size:
+            size -= len(await self._reader.readexactly(min(size, 256)))
+        return None
+
+    async def close(self):
+        """Says goodbye as far as the connection still carries it, and frees the socket."""
+        if not self._writer:
+            return
+        try:
+            if not self._failure:
+                await self._send(b"\xe0\x00")
+        except MqttError:
+            pass  # It is being closed: nothing is lost that was not lost already.
+        self.fail(MqttError("closed"))
+        writer, self._writer, self._reader = self._writer, None, None
+        writer.close()
+        await writer.wait_closed()
