@@ -1,0 +1,1 @@
+"""Grafana as code. The dashboards themselves come with the forwarder to InfluxDB."""

@@ -1,0 +1,1 @@
+"""The service: settings, MQTT session, pipeline's surroundings, web and commands."""

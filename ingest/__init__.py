@@ -1,0 +1,1 @@
+"""The data path: contract, quality, local store. It knows no MQTT client and no web."""

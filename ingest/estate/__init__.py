@@ -1,0 +1,1 @@
+"""Sites, buildings, rooms and nodes: the estate's TOML files, their loader and their model."""

@@ -1,0 +1,1 @@
+"""Simulated towns, rooms, nodes and boards, for the demo, the tests and CI."""
