@@ -1,0 +1,73 @@
+"""What has arrived and waits to be taken, in batches. It must not know MQTT or sockets.
+
+Bounded: whoever fills it asks for `room` first and stops reading when there is none.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One message as the broker delivered it.
+
+    `connection` is the ordinal of the connection it came on: its acknowledgement may only go
+    back there. `mid` is the broker's id for it there, 0 with QoS 0.
+    """
+
+    topic: str
+    payload: bytes
+    retained: bool
+    received_at_ms: int
+    qos: int
+    mid: int
+    connection: int
+
+
+class Inbox:
+    """Deliveries in the order of arrival, for one reader."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._waiting: list[Delivery] = []
+        self._reader: asyncio.Future[None] | None = None
+        self._wanted = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def extend(self, deliveries: list[Delivery]) -> None:
+        """Add what arrived; the reader wakes once for a batch, not for each delivery."""
+        self._waiting += deliveries
+        if (
+            self._reader is not None
+            and len(self._waiting) >= self._wanted
+            and not self._reader.done()
+        ):
+            self._reader.set_result(None)
+
+    async def next_batch(self, max_count: int, max_wait_s: float) -> list[Delivery]:
+        """Wait for a first delivery, then for what arrives within `max_wait_s`.
+
+        Returns early with `max_count`, or with all that the inbox may hold.
+        """
+        await self._until(1, None)
+        await self._until(min(max_count, self.size), max_wait_s)
+        batch = self._waiting[:max_count]
+        del self._waiting[:max_count]
+        return batch
+
+    async def _until(self, count: int, timeout_s: float | None) -> None:
+        if len(self._waiting) >= count:
+            return
+        if self._reader is not None:
+            raise RuntimeError("an inbox has one reader")
+        self._reader = asyncio.get_running_loop().create_future()
+        self._wanted = count
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._reader
+        except TimeoutError:
+            return
+        finally:
+            self._reader = None
