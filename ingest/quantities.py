@@ -1,4 +1,5 @@
-"""The catalogue of what Préau measures: one entry a quantity, and nothing else to change.
+"""
+The catalogue of what Préau measures: one entry a quantity, and nothing else to change.
 
 It holds units, physical limits and the codes by which a sensor says that it has failed. It knows
 neither packs nor stores.
@@ -13,7 +14,8 @@ Kind = Literal["number", "boolean"]
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One quantity of the contract.
+    """
+    One quantity of the contract.
 
     `minimum` and `maximum` are the limits of what a working sensor can report indoors and
     outdoors in France, in `unit`; beyond them a value is bad. `error_codes` are values that a chip
@@ -47,14 +49,14 @@ QUANTITIES: Final = _catalogue(
     Quantity("humidity", "%RH", 0, 100, 1, frozenset(), 40, 720, room_air=True),
     # Below 400 ppm reveals a calibration fault and must be shown, hence stored as measured.
     Quantity("co2", "ppm", 0, 10_000, 0, frozenset(), 3000, 720, room_air=True),
-    Quantity("pressure", "hPa", 800, 1100, 1, frozenset(), 20, 2880, room_air=True),
+    Quantity("pressure", "hPa", 800, 1100, 2, frozenset(), 20, 2880, room_air=True),
     Quantity("illuminance", "lx", 0, 200_000, 0, room_air=True),
     Quantity("pm2_5", "ug/m3", 0, 1000, 1, room_air=True),
     Quantity("motion", None, 0, 1, 0, kind="boolean", room_air=True),
     Quantity("opening", None, 0, 1, 0, kind="boolean", room_air=True),
     Quantity("pipe_temperature", "Cel", -40, 125, 2, _DS18B20_ERRORS, room_air=True),
     Quantity("energy", "Wh", 0, 1e12, 0, room_air=True),
-    Quantity("battery", "V", 0, 30, 2),
+    Quantity("battery", "V", 0, 30, 3),
     Quantity("rssi", "dBm", -127, 0, 0),
     Quantity("uptime", "s", 0, 4e9, 0),
     Quantity("heap_free", "B", 0, 1e8, 0),
