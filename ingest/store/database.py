@@ -1,0 +1,156 @@
+"""
+Opens the store's file: its identity, its schema and the lock of its writer.
+
+It knows how connections are set up and how schema files are applied, not what the tables mean.
+"""
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from ingest.errors import StoreError
+
+FILE_NAME: Final = "preau.db"
+LOCK_NAME: Final = "preau.lock"
+APPLICATION_ID: Final = 0x50524541  # "PREA" in the file's header, so that no other file is taken
+BUSY_TIMEOUT_S: Final = 10
+
+
+class DataFolderLock:
+    """The exclusive right to write to one data folder, held until `release` or the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / LOCK_NAME).open("a")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise StoreError(
+                f"{folder} is in use by another preau process: stop it, or choose another folder"
+            ) from error
+
+    def release(self) -> None:
+        """Give the folder free."""
+        self._file.close()
+
+
+def schema_files() -> list[tuple[int, str]]:
+    """(version, SQL) of every schema step, in order."""
+    folder = resources.files("ingest.store") / "schema"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name[:4]), (folder / name).read_text(encoding="utf-8")) for name in names]
+
+
+def open_for_writing(folder: Path) -> sqlite3.Connection:
+    """
+    The one writing connection; creates or upgrades the store. The caller holds the lock.
+
+    Raises `StoreError` where the file is no store of ours, is newer, or is damaged.
+    """
+    path = folder / FILE_NAME
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
+    )
+    try:
+        _check_identity(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _upgrade(connection)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise damaged(path, error) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(folder: Path) -> sqlite3.Connection:
+    """A connection that can't write and never checkpoints. Raises `StoreError`."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        raise StoreError(f"{path} does not exist: no gateway has run with this data folder yet")
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_TIMEOUT_S,
+    )
+    try:
+        _require_latest(_check_identity(connection, path), path)
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise damaged(path, error) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def _require_latest(version: int, path: Path) -> None:
+    latest = schema_files()[-1][0]
+    if version != latest:
+        raise StoreError(
+            f"{path} has schema {version}, this version reads {latest}: "
+            "start `preau run` once to upgrade it"
+        )
+
+
+def damaged(path: Path, error: sqlite3.Error) -> StoreError:
+    """What to say, and what to do, when SQLite reports a file that it can't read."""
+    return StoreError(
+        f"{path} can't be read ({error}): keep a copy of it and of its -wal file, "
+        "then run `preau check`, or start with an empty data folder"
+    )
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """One write transaction: all of it, or on any exception nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    # A COMMIT that fails leaves the transaction open.
+    try:
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _check_identity(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of a store of ours; 0 for an empty file."""
+    identity: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if identity != APPLICATION_ID and (identity or version or tables):
+        raise StoreError(f"{path} is not a store of Préau: choose another data folder")
+    latest = schema_files()[-1][0]
+    if version > latest:
+        raise StoreError(
+            f"{path} has schema {version}, this version knows {latest}: install a newer preau"
+        )
+    return version
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    for number, sql in schema_files():
+        if number > version:
+            # executescript would commit first: the step and its number are to be one transaction.
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA application_id = {APPLICATION_ID};\n"
+                f"PRAGMA user_version = {number};\nCOMMIT;"
+            )

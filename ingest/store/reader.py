@@ -1,0 +1,276 @@
+"""
+Reads the store beside its writer: series, readings, dead letters, logs, presences.
+
+A reader sees what is committed, folded or not. It opens read-only, never checkpoints and reads in
+short transactions. It knows no rooms: places are resolved by whoever asks.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from ingest.readings import Quality
+from ingest.store.database import open_for_reading
+from ingest.store.deadletters import StoredDeadLetter, select_dead_letters
+from ingest.store.encoding import StoredReading, decode_readings
+from ingest.store.ranges import Ranges
+
+
+class Series(NamedTuple):
+    """What one node measures of one quantity on one channel."""
+
+    id: int
+    node: str
+    quantity: str
+    channel: str
+
+
+class Point(NamedTuple):
+    """One reading as stored. Times are Unix milliseconds."""
+
+    measured_at_ms: int
+    value: float
+    quality: int
+    received_at_ms: int
+    time_source: int
+
+
+class Average(NamedTuple):
+    """The readings of one step that are not bad: from `start_ms`, one step long."""
+
+    start_ms: int
+    mean: float
+    minimum: float
+    maximum: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """
+    What is known of one log: numbers received, and what the node said of it.
+
+    `first_held`: what is below and was not received is lost, and known to be.
+    `next_announced`: the number that the node gives next, 1 where it has not said.
+    """
+
+    node: str
+    log: str
+    first_held: int
+    next_announced: int
+    received: Ranges
+
+    def missing(self) -> list[tuple[int, int]]:
+        """Inclusive ranges of numbers that the node still holds or has lost without saying."""
+        top = max(self.received.last(), self.next_announced - 1)
+        return _gaps(self.received, self.first_held, top)
+
+    def lost(self) -> list[tuple[int, int]]:
+        """Inclusive ranges of numbers that the node let go before they were received."""
+        return _gaps(self.received, 1, self.first_held - 1)
+
+
+def _gaps(received: Ranges, low: int, high: int) -> list[tuple[int, int]]:
+    gaps = []
+    for first, last in received:
+        if first > low:
+            gaps.append((low, min(first - 1, high)))
+        low = max(low, last + 1)
+    gaps.append((low, high))
+    return [(first, last) for first, last in gaps if first <= last]
+
+
+class StoreReader:
+    """One read-only connection; use it from one thread at a time. Raises `StoreError`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = open_for_reading(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def series(self, node: str | None = None, quantity: str | None = None) -> list[Series]:
+        """All series, or those of one node or quantity."""
+        rows = self._connection.execute(
+            "SELECT id, node, quantity, channel FROM series"
+            " WHERE (? IS NULL OR node = ?) AND (? IS NULL OR quantity = ?) ORDER BY id",
+            (node, node, quantity, quantity),
+        )
+        return [Series(*row) for row in rows]
+
+    def points(self, series: Series, from_ms: int, to_ms: int, limit: int = 10_000) -> list[Point]:
+        """The oldest `limit` readings of `series` with from_ms ≤ measured_at < to_ms, by time."""
+        with self._snapshot():
+            tail = self._tail(series.id, from_ms, to_ms)
+            rows = self._connection.execute(
+                "SELECT measured_at, value, quality, measured_at + delay_ms, time_source"
+                " FROM reading WHERE series = ? AND measured_at >= ? AND measured_at < ?"
+                " ORDER BY measured_at LIMIT ?",
+                (series.id, from_ms, to_ms, limit),
+            ).fetchall()
+        merged = tail | {row[0]: Point(*row) for row in rows}
+        return sorted(merged.values())[:limit]
+
+    def averages(self, series: Series, from_ms: int, to_ms: int, step_ms: int) -> list[Average]:
+        """Means over steps counted from the Unix epoch, of the readings that are not bad."""
+        with self._snapshot():
+            tail = self._tail(series.id, from_ms, to_ms)
+            rows = self._connection.execute(
+                "SELECT measured_at / ?1 * ?1 AS start, sum(value), min(value), max(value),"
+                " count(*) FROM reading WHERE series = ?2 AND measured_at >= ?3"
+                " AND measured_at < ?4 AND quality < ?5 GROUP BY start ORDER BY start",
+                (step_ms, series.id, from_ms, to_ms, int(Quality.BAD)),
+            ).fetchall()
+            tail = self._without_folded(series.id, tail)
+        steps = {row[0]: row[1:] for row in rows}
+        for point in tail.values():
+            if point.quality < Quality.BAD:
+                start = point.measured_at_ms // step_ms * step_ms
+                total, low, high, count = steps.get(start, (0.0, point.value, point.value, 0))
+                steps[start] = (
+                    total + point.value,
+                    min(low, point.value),
+                    max(high, point.value),
+                    count + 1,
+                )
+        return [
+            Average(start, total / count, low, high, count)
+            for start, (total, low, high, count) in sorted(steps.items())
+        ]
+
+    def latest(self) -> Iterator[tuple[Series, Point]]:
+        """The last measured reading of every series."""
+        with self._snapshot():
+            newest = {
+                series: Point(*row)
+                for series in self.series()
+                if (row := self._last_folded(series.id)) is not None
+            }
+            by_id = {series.id: series for series in self.series()}
+            for reading, received_at in self._unfolded():
+                series = by_id[reading[0]]
+                standing = newest.get(series)
+                if standing is None or reading[1] > standing.measured_at_ms:
+                    newest[series] = _point(reading, received_at)
+        yield from newest.items()
+
+    def dead_letters(
+        self,
+        *,
+        node: str | None = None,
+        reason: str | None = None,
+        after_id: int = 0,
+        limit: int = 100,
+    ) -> list[StoredDeadLetter]:
+        """Dead letters by ascending id, beyond `after_id`."""
+        return list(
+            select_dead_letters(
+                self._connection, node=node, reason=reason, after_id=after_id, limit=limit
+            )
+        )
+
+    def dead_letter_counts(self) -> dict[str, int]:
+        """How many dead letters each reason has."""
+        return dict(
+            self._connection.execute("SELECT reason, count(*) FROM dead_letter GROUP BY reason")
+        )
+
+    def presences(self) -> dict[str, tuple[int, str]]:
+        """(received_at_ms, payload) of each node's last presence."""
+        rows = self._connection.execute("SELECT node, received_at, payload FROM presence")
+        return {node: (received_at, payload) for node, received_at, payload in rows}
+
+    def nodes(self) -> list[str]:
+        """Every node that a series, a log, a presence or a dead letter tells of."""
+        rows = self._connection.execute(
+            "SELECT node FROM series UNION SELECT node FROM log UNION SELECT node FROM presence"
+            " UNION SELECT node FROM dead_letter WHERE node <> '' ORDER BY node"
+        )
+        return [row[0] for row in rows]
+
+    def logs(self, node: str | None = None) -> list[LogState]:
+        """The logs of all nodes, or of one."""
+        with self._snapshot():
+            logs = self._connection.execute(
+                "SELECT id, node, log, first_held, next_announced FROM log"
+                " WHERE (? IS NULL OR node = ?) ORDER BY node, id",
+                (node, node),
+            ).fetchall()
+            return [LogState(*rest, self._ranges(id_)) for id_, *rest in logs]
+
+    def unfolded_packs(self) -> int:
+        """How many packs wait to be sorted into their series."""
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM journal"
+            " WHERE id > (SELECT journal_id FROM progress WHERE name = 'fold')"
+        ).fetchone()
+        return int(count)
+
+    def _ranges(self, log: int) -> Ranges:
+        return Ranges(
+            self._connection.execute("SELECT first, last FROM received_range WHERE log = ?", (log,))
+        )
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """One state of the file for several statements: a fold between them would be seen twice."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def _unfolded(self) -> Iterator[tuple[StoredReading, int]]:
+        rows = self._connection.execute(
+            "SELECT received_at, readings FROM journal"
+            " WHERE id > (SELECT journal_id FROM progress WHERE name = 'fold') ORDER BY id"
+        )
+        for received_at, blob in rows:
+            for reading in decode_readings(blob):
+                yield reading, received_at
+
+    def _tail(self, series_id: int, from_ms: int, to_ms: int) -> dict[int, Point]:
+        """Unfolded readings of a series by time; of two with one time the earlier received."""
+        tail: dict[int, Point] = {}
+        for reading, received_at in self._unfolded():
+            if reading[0] == series_id and from_ms <= reading[1] < to_ms:
+                tail.setdefault(reading[1], _point(reading, received_at))
+        return tail
+
+    def _without_folded(self, series_id: int, tail: dict[int, Point]) -> dict[int, Point]:
+        return {
+            at: point
+            for at, point in tail.items()
+            if self._connection.execute(
+                "SELECT 1 FROM reading WHERE series = ? AND measured_at = ?", (series_id, at)
+            ).fetchone()
+            is None
+        }
+
+    def _last_folded(self, series_id: int) -> tuple[int, float, int, int, int] | None:
+        row: tuple[int, float, int, int, int] | None = self._connection.execute(
+            "SELECT measured_at, value, quality, measured_at + delay_ms, time_source"
+            " FROM reading WHERE series = ? ORDER BY measured_at DESC LIMIT 1",
+            (series_id,),
+        ).fetchone()
+        return row
+
+
+def _point(reading: StoredReading, received_at_ms: int) -> Point:
+    _, measured_at, value, quality, time_source = reading
+    return Point(measured_at, value, quality, received_at_ms, time_source)

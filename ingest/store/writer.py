@@ -1,0 +1,260 @@
+"""
+The store's one writer: commits packs, keeps the ranges of their logs, remembers presences.
+
+It runs on one thread, the caller's. A commit only appends; `ingest.store.fold` sorts the readings
+in afterwards. It knows neither JSON nor topics.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from ingest.errors import StoreFullError, TransientError
+from ingest.readings import LogPosition
+from ingest.store.database import DataFolderLock, open_for_writing, transaction
+from ingest.store.deadletters import DeadLetter, insert_dead_letters
+from ingest.store.encoding import encode_readings
+from ingest.store.fold import FoldResult, fold_journal
+from ingest.store.ranges import Ranges
+
+ROWS_PER_STATEMENT: Final = 4000
+
+SeriesKey = tuple[str, str]
+"""(quantity, channel) of one node."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackToStore:
+    """
+    A pack as it is committed: its place in the log, and its judged readings.
+
+    Each reading is (quantity, channel, measured_at_ms, value, quality, time_source).
+    """
+
+    node: str
+    position: LogPosition | None
+    received_at_ms: int
+    readings: Sequence[tuple[str, str, int, float, int, int]]
+
+
+class _Log:
+    __slots__ = ("first_held", "id", "next_announced", "ranges")
+
+    def __init__(self, id_: int, first_held: int, next_announced: int, ranges: Ranges) -> None:
+        self.id = id_
+        self.first_held = first_held
+        self.next_announced = next_announced
+        self.ranges = ranges
+
+
+class StoreWriter:
+    """
+    Holds the lock of a data folder and the only connection that writes to its store.
+
+    Every method is one transaction: done when it returns, undone when it raises. Raises
+    `StoreFullError` when the disk has no room, `TransientError` for other failures of the disk.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._lock = DataFolderLock(folder)
+        try:
+            self._connection = open_for_writing(folder)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._series: dict[str, dict[SeriesKey, int]] = {}
+        self._logs: dict[tuple[str, str], _Log] = {}
+        # Calls come from one thread at a time, but not always the same one.
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store and give its folder free."""
+        self._connection.close()
+        self._lock.release()
+
+    def commit(self, packs: Sequence[PackToStore], letters: Sequence[DeadLetter] = ()) -> None:
+        """Make packs and dead letters durable, and their numbers received."""
+        with self._turn, _Failures(self), transaction(self._connection):
+            self._append_journal(packs)
+            self._mark_received(packs, letters)
+            insert_dead_letters(self._connection, letters)
+
+    def fold(self, max_packs: int = 2000) -> FoldResult:
+        """Sort the oldest unfolded packs into their series."""
+        with self._turn, _Failures(self), transaction(self._connection):
+            return fold_journal(self._connection, max_packs)
+
+    def save_presences(self, presences: Iterable[tuple[str, int, str]]) -> None:
+        """Remember (node, received_at_ms, payload) as each node's last presence."""
+        with self._turn, _Failures(self), transaction(self._connection):
+            for row in presences:
+                self._connection.execute(
+                    "INSERT INTO presence VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE"
+                    " SET received_at = excluded.received_at, payload = excluded.payload",
+                    row,
+                )
+
+    def announce_log(self, node: str, log: str, first_held: int, next_number: int) -> None:
+        """Note what a node says of its log: what it still holds, and the number it gives next."""
+        with self._turn, _Failures(self), transaction(self._connection):
+            entry = self._log(node, log)
+            entry.first_held = max(entry.first_held, first_held)
+            entry.next_announced = max(entry.next_announced, next_number)
+            self._save_log(entry)
+
+    def forget_caches(self) -> None:
+        """Read series and logs anew: after a rollback memory is ahead of the file."""
+        self._series.clear()
+        self._logs.clear()
+
+    def _append_journal(self, packs: Sequence[PackToStore]) -> None:
+        rows: list[object] = []
+        for pack in packs:
+            if pack.readings:
+                series = self._series_of(pack)
+                blob = encode_readings(
+                    [(series[r[0], r[1]], r[2], r[3], r[4], r[5]) for r in pack.readings]
+                )
+                rows += (pack.received_at_ms, blob)
+        # One statement for many rows: each statement gives up the interpreter lock once.
+        for at in range(0, len(rows), 2 * ROWS_PER_STATEMENT):
+            chunk = rows[at : at + 2 * ROWS_PER_STATEMENT]
+            values = ",".join(["(?,?)"] * (len(chunk) // 2))
+            self._connection.execute(
+                f"INSERT INTO journal (received_at, readings) VALUES {values}",  # noqa: S608 - placeholders only
+                chunk,
+            )
+
+    def _series_of(self, pack: PackToStore) -> dict[SeriesKey, int]:
+        known = self._series.get(pack.node)
+        if known is None:
+            rows = self._connection.execute(
+                "SELECT quantity, channel, id FROM series WHERE node = ?", (pack.node,)
+            )
+            known = self._series[pack.node] = {(row[0], row[1]): row[2] for row in rows}
+        for reading in pack.readings:
+            key = (reading[0], reading[1])
+            if key not in known:
+                cursor = self._connection.execute(
+                    "INSERT INTO series (node, quantity, channel) VALUES (?, ?, ?)",
+                    (pack.node, *key),
+                )
+                known[key] = cursor.lastrowid or 0
+        return known
+
+    def _mark_received(self, packs: Sequence[PackToStore], letters: Sequence[DeadLetter]) -> None:
+        changes = _RangeChanges()
+        for pack in packs:
+            if pack.position is not None:
+                self._mark(changes, pack.node, pack.position)
+        for letter in letters:
+            if letter.node and letter.log is not None and letter.seq is not None:
+                self._mark(changes, letter.node, LogPosition(letter.log, letter.seq))
+        changes.write(self._connection)
+
+    def _mark(self, changes: "_RangeChanges", node: str, position: LogPosition) -> None:
+        entry = self._log(node, position.log)
+        changed = entry.ranges.add(position.seq)
+        if changed is not None:
+            changes.note(entry.id, *changed)
+        # Each live pack moves `first` on: only a gap below it is worth a write.
+        first = position.first or 1
+        if not entry.ranges.covers(entry.first_held, first - 1):
+            entry.first_held = first
+            self._save_log(entry)
+
+    def _log(self, node: str, log: str) -> _Log:
+        entry = self._logs.get((node, log))
+        if entry is None:
+            entry = self._logs[node, log] = self._load_log(node, log)
+        return entry
+
+    def _load_log(self, node: str, log: str) -> _Log:
+        self._connection.execute(
+            "INSERT INTO log (node, log, first_held, next_announced) VALUES (?, ?, 1, 1)"
+            " ON CONFLICT DO NOTHING",
+            (node, log),
+        )
+        id_, first_held, next_announced = self._connection.execute(
+            "SELECT id, first_held, next_announced FROM log WHERE node = ? AND log = ?",
+            (node, log),
+        ).fetchone()
+        ranges = self._connection.execute(
+            "SELECT first, last FROM received_range WHERE log = ?", (id_,)
+        )
+        return _Log(id_, first_held, next_announced, Ranges(ranges))
+
+    def _save_log(self, entry: _Log) -> None:
+        self._connection.execute(
+            "UPDATE log SET first_held = ?, next_announced = ? WHERE id = ?",
+            (entry.first_held, entry.next_announced, entry.id),
+        )
+
+
+class _RangeChanges:
+    """What a batch of numbers changed in `received_range`, written as two statements."""
+
+    def __init__(self) -> None:
+        self._grown: dict[tuple[int, int], int] = {}
+        self._gone: set[tuple[int, int]] = set()
+
+    def note(self, log: int, first: int, last: int, swallowed: int | None) -> None:
+        """Take in one change as `Ranges.add` tells it."""
+        if swallowed is not None:
+            self._grown.pop((log, swallowed), None)
+            self._gone.add((log, swallowed))
+        self._gone.discard((log, first))
+        self._grown[log, first] = last
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Bring the table up to date."""
+        for key in self._gone:
+            connection.execute("DELETE FROM received_range WHERE log = ? AND first = ?", key)
+        rows = [(log, first, last) for (log, first), last in self._grown.items()]
+        for at in range(0, len(rows), ROWS_PER_STATEMENT):
+            chunk = rows[at : at + ROWS_PER_STATEMENT]
+            values = ",".join(["(?,?,?)"] * len(chunk))
+            connection.execute(
+                f"INSERT INTO received_range VALUES {values}"  # noqa: S608 - placeholders only
+                " ON CONFLICT (log, first) DO UPDATE SET last = excluded.last",
+                [number for row in chunk for number in row],
+            )
+
+
+class _Failures:
+    """Turns SQLite's failures into ours, and makes the writer forget what was rolled back."""
+
+    def __init__(self, writer: StoreWriter) -> None:
+        self._writer = writer
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        self._writer.forget_caches()
+        if isinstance(error, sqlite3.OperationalError):
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise StoreFullError(f"no room on the disk for the store: {error}") from error
+            raise TransientError(f"the store can't be written: {error}") from error
