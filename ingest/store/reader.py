@@ -45,7 +45,7 @@ class Average(NamedTuple):
     mean: float
     minimum: float
     maximum: float
-    count: int
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,10 @@ class StoreReader:
                 " WHERE (? IS NULL OR node = ?) ORDER BY node, id",
                 (node, node),
             ).fetchall()
-            return [LogState(*rest, self._ranges(id_)) for id_, *rest in logs]
+            return [
+                LogState(node_, log, first_held, next_announced, self._ranges(id_))
+                for id_, node_, log, first_held, next_announced in logs
+            ]
 
     def unfolded_packs(self) -> int:
         """How many packs wait to be sorted into their series."""

@@ -1,0 +1,145 @@
+"""
+The way of a message from the broker into the store: decode, judge, commit.
+
+It knows no MQTT client: it is handed topics and payloads, and says afterwards what is durable, so
+that the caller can acknowledge. `prepare` and `commit` are apart so that a commit that failed for
+want of room can be tried again without judging twice. Both block: they run on the writer's thread.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ingest.errors import PackError
+from ingest.latest import LatestUpdate
+from ingest.quality import History, judge
+from ingest.quantities import QUANTITIES
+from ingest.readings import LogPosition, Pack
+from ingest.senml import decode_pack, salvage_position
+from ingest.store.deadletters import DeadLetter
+from ingest.store.reader import Point
+from ingest.store.writer import PackToStore, StoreWriter
+from ingest.topics import parse_topic
+
+
+class Incoming(NamedTuple):
+    """One message as it arrived. `received_at_ms` is Unix milliseconds."""
+
+    topic: str
+    payload: bytes
+    received_at_ms: int
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A decoded and judged batch, ready to be committed."""
+
+    packs: list[PackToStore] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a commit has made durable."""
+
+    packs: int = 0
+    readings: int = 0
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    received: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    """Pack numbers, stored or dead-lettered, by (node, log): what receipts are given for."""
+    latest: list[LatestUpdate] = field(default_factory=list)
+
+
+class Pipeline:
+    """Turns messages into what the store keeps. Never raises for the content of a message."""
+
+    def __init__(self, store: StoreWriter) -> None:
+        self._store = store
+        self._histories: dict[str, dict[tuple[str, str], History]] = {}
+
+    def take(self, messages: Iterable[Incoming]) -> Outcome:
+        """Prepare and commit at once. Raises `TransientError` where the store can't be written."""
+        return self.commit(self.prepare(messages))
+
+    def prepare(self, messages: Iterable[Incoming]) -> Prepared:
+        """Decode and judge messages of `…/readings`, in their order."""
+        prepared = Prepared()
+        for message in messages:
+            topic = parse_topic(message.topic)
+            if topic is None:
+                detail = f"topic {message.topic!r}: must be preau/v1/<12 hex digits>/readings"
+                prepared.letters.append(_letter(message, None, "bad_topic", detail))
+                continue
+            self._prepare_pack(message, topic.node, prepared)
+        return prepared
+
+    def commit(self, prepared: Prepared) -> Outcome:
+        """Make a batch durable. Raises `TransientError`; the same batch may be tried again."""
+        self._store.commit(prepared.packs, prepared.letters)
+        outcome = Outcome(packs=len(prepared.packs))
+        for pack in prepared.packs:
+            outcome.readings += len(pack.readings)
+            if pack.position is not None:
+                _note_received(outcome, pack.node, pack.position.log, pack.position.seq)
+            outcome.latest += [
+                LatestUpdate(
+                    pack.node, q, c, Point(at, value, quality, pack.received_at_ms, source)
+                )
+                for q, c, at, value, quality, source in pack.readings
+            ]
+        for letter in prepared.letters:
+            outcome.dead_letters[letter.reason] += 1
+            if letter.node and letter.log is not None and letter.seq is not None:
+                _note_received(outcome, letter.node, letter.log, letter.seq)
+        return outcome
+
+    def _prepare_pack(self, message: Incoming, node: str, prepared: Prepared) -> None:
+        try:
+            pack = decode_pack(message.payload, node, message.received_at_ms)
+        except PackError as error:
+            position = salvage_position(message.payload)
+            prepared.letters.append(_letter(message, node, error.reason, str(error), position))
+            return
+        for record in pack.rejected:
+            # Without its number: the pack itself is received, and this letter is one part of it.
+            alone = message._replace(payload=record.content)
+            prepared.letters.append(_letter(alone, node, record.reason, record.detail))
+        prepared.packs.append(self._judged(pack, message.received_at_ms))
+
+    def _judged(self, pack: Pack, received_at_ms: int) -> PackToStore:
+        histories = self._histories.setdefault(pack.node, {})
+        readings = []
+        for quantity, channel, measured_at_ms, value, source in pack.readings:
+            history = histories.get((quantity, channel))
+            if history is None:
+                history = histories[quantity, channel] = History()
+            quality = judge(QUANTITIES[quantity], value, measured_at_ms, history)
+            readings.append((quantity, channel, measured_at_ms, value, int(quality), int(source)))
+        return PackToStore(pack.node, pack.position, received_at_ms, readings)
+
+
+def _note_received(outcome: Outcome, node: str, log: str, seq: int) -> None:
+    numbers = outcome.received.setdefault((node, log), [])
+    if not numbers or numbers[-1] != seq:
+        numbers.append(seq)
+
+
+def _letter(
+    message: Incoming,
+    node: str | None,
+    reason: str,
+    detail: str,
+    position: LogPosition | None = None,
+) -> DeadLetter:
+    return DeadLetter(
+        node=node,
+        topic=message.topic,
+        reason=reason,
+        detail=detail,
+        payload=message.payload,
+        received_at_ms=message.received_at_ms,
+        log=position.log if position else None,
+        seq=position.seq if position else None,
+    )
