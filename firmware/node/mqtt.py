@@ -87,6 +87,7 @@ class Client:
         self._failure = None
         self._heard_ms = self._sent_ms = 0
         self.oversized = 0
+        self.checked_ms = time.ticks_ms()
 
     async def connect(self, host, port, user=None, password=None, will=None, ssl=None):
         """Opens the connection; `ssl` is an SSLContext or None. Raises MqttError or OSError."""
@@ -192,7 +193,7 @@ class Client:
             self.fail(MqttError("closed"))
 
     async def _keep_alive(self):
-        now_ms = time.ticks_ms()
+        now_ms = self.checked_ms = time.ticks_ms()
         for sent_ms in self._unacked.values():
             if time.ticks_diff(now_ms, sent_ms) > _ACK_TIMEOUT_MS:
                 raise MqttError("no acknowledgement within 20 s")

@@ -1,0 +1,1 @@
+"""One chip, one file. A driver is handed its bus and raises only `SensorError`."""

@@ -1,0 +1,84 @@
+"""SenML JSON (RFC 8428) from the binary pack, byte for byte the same whenever it is encoded.
+
+It knows the catalogue of quantities and formats decimals from integers: the chip's floats are
+32-bit and would print 19.42 as 19.42001. It must not know files, clock or broker.
+"""
+
+from micropython import const
+
+import pack
+
+_BVER = const(26)
+
+# The place of an entry is its number in the outbox: append only, never reorder.
+# (name, unit or None for a boolean, decimals)
+QUANTITIES = (
+    ("temperature", "Cel", 2),
+    ("humidity", "%RH", 1),
+    ("co2", "ppm", 0),
+    ("pressure", "hPa", 2),
+    ("illuminance", "lx", 0),
+    ("pm2_5", "ug/m3", 1),
+    ("motion", None, 0),
+    ("opening", None, 0),
+    ("pipe_temperature", "Cel", 2),
+    ("energy", "Wh", 0),
+    ("battery", "V", 3),
+    ("rssi", "dBm", 0),
+    ("uptime", "s", 0),
+    ("heap_free", "B", 0),
+    ("heap_largest", "B", 0),
+    ("outbox", "count", 0),
+)
+NUMBERS = {entry[0]: number for number, entry in enumerate(QUANTITIES)}
+
+
+def decimal(value: int, decimals: int) -> str:
+    """`value` / 10**decimals as the shortest JSON number: (-5, 2) is -0.05."""
+    sign = "-" if value < 0 else ""
+    digits = str(abs(value))
+    if not decimals:
+        return sign + digits
+    if len(digits) <= decimals:
+        digits = "0" * (decimals + 1 - len(digits)) + digits
+    fraction = digits[-decimals:].rstrip("0")
+    whole = digits[:-decimals]
+    return sign + whole + ("." + fraction if fraction else "")
+
+
+def base_name(node: str) -> str:
+    """RFC 9039: the node's EUI-48 as EUI-64, `fffe` in its middle."""
+    return "urn:dev:mac:" + node[:6] + "fffe" + node[6:] + "_"
+
+
+def encode(payload: bytes, node: str, log: int, seq: int, first: int, anchor=None) -> bytes:
+    """The pack of `payload`. `anchor(epoch)` gives what to add to that epoch's RTC seconds, or
+    None where that power-on never knew the time: then `bt` counts from an unknown start, which
+    `btu_` says, and which a reader must understand or refuse (RFC 8428 §4.4).
+    """
+    seconds, epoch, at = pack.decode_head(payload)
+    unknown = ""
+    if epoch is not None:
+        offset = anchor(epoch) if anchor else None
+        if offset is None:
+            unknown = ',"btu_":true'
+        else:
+            seconds += offset
+    head = '[{{"bn":"{}","bver":{},"bt":{},"blog":"{:08x}","bseq":{},"bfirst":{}{}'.format(
+        base_name(node), _BVER, seconds, log, seq, first, unknown
+    )
+    records = [_record(*reading) for reading in pack.decode_readings(payload, at)]
+    if records:
+        head += ","
+    return (head + "},{".join(records) + "}]").encode()
+
+
+def _record(number: int, value: int, channel, offset_ms: int) -> str:
+    name, unit, decimals = QUANTITIES[number]
+    if channel:
+        name += "." + channel
+    if unit is None:
+        text = '"n":"{}","vb":{}'.format(name, "true" if value else "false")
+    else:
+        text = '"n":"{}","u":"{}","v":{}'.format(name, unit, decimal(value, decimals))
+    return text + (',"t":' + decimal(offset_ms, 3) if offset_ms else "")

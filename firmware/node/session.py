@@ -1,0 +1,223 @@
+"""The contract's topics on one connection: presence, receipts, settings, commands, sending.
+
+It knows the JSON of each topic and decides nothing about hardware: `describe()` gives what
+presence says of the sensors, `handlers` maps a command to an async function. It must not know
+Wi-Fi, sockets or files.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+from micropython import const
+
+import settings as settings_module
+from diary import note
+
+_REPEAT_FIRST_MS = const(10_000)
+_REPEAT_MAX_MS = const(600_000)
+# The chip's clock may run off by seconds in a week: the time is asked for again twice a day.
+_ASK_AGAIN_MS = const(43_200_000)
+_QUEUED_COMMANDS_MAX = const(4)
+
+
+class CommandError(Exception):
+    """Why a command was not carried out; its text goes into the reply."""
+
+
+class Session:
+    """Lives as long as the node; `begin` starts each new connection."""
+
+    def __init__(self, settings, node: str, clock, outbox, sender, describe, handlers):
+        self._settings = settings
+        self._clock = clock
+        self._outbox = outbox
+        self._sender = sender
+        self._describe = describe
+        self._handlers = handlers
+        self._base = "preau/v1/{}/".format(node)
+        self._commands = []
+        self._commanded = asyncio.Event()
+        self._stirred = asyncio.Event()
+        self._outdated = False
+        self._wake = asyncio.Event()
+        self._last_reply = None
+        self.hello = ""
+        self.answered = self.served = False
+        self.topics = [self._base + name for name in ("receipts", "settings", "commands")]
+
+    def begin(self):
+        """A new hello; returns the will (topic, payload)."""
+        self.hello = "{:04x}".format(int.from_bytes(os.urandom(2), "little"))
+        self.answered = self.served = False
+        self._commands.clear()
+        self._sender.new_session()
+        return self._base + "presence", json.dumps({"online": False, "hello": self.hello})
+
+    def tasks(self, client):
+        """What runs while the connection lasts."""
+        return (
+            self._presence_loop(client),
+            self._sending_loop(client),
+            self._command_loop(client),
+        )
+
+    def taken(self):
+        """A pack was taken: there may be something to send."""
+        self._wake.set()
+
+    def changed(self):
+        """What presence says is no longer so."""
+        self._outdated = True
+        self._stirred.set()
+
+    # -- presence --------------------------------------------------------------------------
+
+    def presence(self) -> bytes:
+        outbox = self._outbox
+        state = {
+            "online": True,
+            "hello": self.hello,
+            "firmware": settings_module.FIRMWARE,
+            "board": self._settings.board,
+            "abi": getattr(sys.implementation, "_mpy", 0),
+            "settings": self._settings.version,
+            "log": "{:08x}".format(outbox.log),
+            "first": outbox.first(outbox.log),
+            "next": outbox.next,
+            "dropped": outbox.dropped,
+            "rejected": outbox.rejected,
+        }
+        state.update(self._describe())
+        return json.dumps(state).encode()
+
+    async def _presence_loop(self, client):
+        wait_ms = _REPEAT_FIRST_MS
+        while True:
+            self._outdated = False
+            self._clock.presence_sent(self.hello)
+            await client.publish(self._base + "presence", self.presence(), True)
+            if not await self._stays_valid(wait_ms):
+                wait_ms = _REPEAT_FIRST_MS if self.answered else min(wait_ms * 2, _REPEAT_MAX_MS)
+                self._answered(False)
+
+    async def _stays_valid(self, wait_ms: int) -> bool:
+        """Returns when presence is to be sent again: True because what it says has changed,
+        False because its answer is overdue or too old.
+        """
+        while not self._outdated:
+            self._stirred.clear()
+            try:
+                await asyncio.wait_for_ms(
+                    self._stirred.wait(), _ASK_AGAIN_MS if self.answered else wait_ms
+                )
+            except asyncio.TimeoutError:
+                return False
+        return True
+
+    def _answered(self, answered: bool):
+        self.answered = answered
+        self.served = self.served or answered
+        self._stirred.set()
+
+    # -- what arrives ----------------------------------------------------------------------
+
+    def on_message(self, topic: str, payload: bytes):
+        """Called for every message; one that can't be used is noted and changes nothing."""
+        name = topic[len(self._base) :]
+        try:
+            data = json.loads(payload)
+            if name == "receipts":
+                self._receipt(data)
+            elif name == "settings":
+                if self._settings.update(data):
+                    note("settings: version", self._settings.version)
+                    self.changed()
+            elif name == "commands":
+                self._queue(data)
+        except (ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
+            note("{}: not understood: {!r}".format(name, error))
+        except settings_module.SettingsError as error:
+            note("settings refused:", error)
+        except OSError as error:
+            note("{}: flash: {}".format(name, error))
+
+    def _receipt(self, data):
+        known = self._clock.known
+        if data.get("hello") == self.hello:
+            self._answered(True)
+            self._clock.answer(data["hello"], data.get("now"))
+        self._sender.receipt(data.get("log"), data.get("stored", ()))
+        if self._clock.known and not known:
+            note("time is known:", self._clock.now())
+        self._wake.set()
+
+    # -- sending ---------------------------------------------------------------------------
+
+    async def _sending_loop(self, client):
+        while True:
+            # Without the time nothing is sent: a resend must be what was sent before.
+            pack = self._sender.next(int(time.time())) if self._clock.known else None
+            if pack is not None:
+                await client.publish(self._base + "readings", pack)
+                continue
+            self._wake.clear()
+            try:
+                await asyncio.wait_for_ms(self._wake.wait(), 1000)
+            except asyncio.TimeoutError:
+                pass  # Time to look again for what is due.
+
+    # -- commands --------------------------------------------------------------------------
+
+    def _queue(self, command):
+        if not isinstance(command["id"], str) or not isinstance(command["do"], str):
+            raise ValueError("id and do are texts")
+        if len(self._commands) < _QUEUED_COMMANDS_MAX:
+            self._commands.append(command)
+            self._commanded.set()
+        else:
+            note("commands: too many at once, dropped", command["id"])
+
+    async def _command_loop(self, client):
+        while True:
+            while not self._commands:
+                self._commanded.clear()
+                await self._commanded.wait()
+            command = self._commands.pop(0)
+            reply, afterwards = await self._reply(command)
+            await client.publish(self._base + "replies", json.dumps(reply).encode())
+            if afterwards:
+                await client.drained()
+                await afterwards()
+
+    async def _reply(self, command):
+        """(reply, None or an async function to run once it is sent). QoS 1 may bring a command
+        twice: the second time only its reply is repeated.
+        """
+        if self._last_reply and self._last_reply["id"] == command["id"]:
+            return self._last_reply, None
+        reply = {"id": command["id"], "ok": True}
+        afterwards = None
+        try:
+            self._check_valid(command)
+            result = await self._handlers[command["do"]](command)
+            if isinstance(result, dict):
+                reply.update(result)
+            else:
+                afterwards = result
+        except CommandError as error:
+            reply = {"id": command["id"], "ok": False, "error": str(error)}
+        self._last_reply = reply
+        note("command", command["do"], "ok" if reply["ok"] else reply["error"])
+        return reply, afterwards
+
+    def _check_valid(self, command):
+        if command["do"] not in self._handlers:
+            raise CommandError("unknown command {!r}".format(command["do"]))
+        now_s = self._clock.now()
+        if now_s is None:
+            raise CommandError("the node does not know the time")
+        if type(command.get("until")) is not int or command["until"] < now_s:
+            raise CommandError("expired, it is {} here".format(now_s))
