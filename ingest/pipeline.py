@@ -6,6 +6,7 @@ that the caller can acknowledge. `prepare` and `commit` are apart so that a comm
 want of room can be tried again without judging twice. Both block: they run on the writer's thread.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from ingest.store.deadletters import DeadLetter
 from ingest.store.reader import Point
 from ingest.store.writer import PackToStore, StoreWriter
 from ingest.topics import parse_topic
+
+_log = logging.getLogger(__name__)
 
 
 class Incoming(NamedTuple):
@@ -72,7 +75,15 @@ class Pipeline:
                 detail = f"topic {message.topic!r}: must be preau/v1/<12 hex digits>/readings"
                 prepared.letters.append(_letter(message, None, "bad_topic", detail))
                 continue
-            self._prepare_pack(message, topic.node, prepared)
+            try:
+                self._prepare_pack(message, topic.node, prepared)
+            except Exception as error:  # noqa: BLE001 - the outer edge of one message
+                # A fault of ours must neither stop the stream nor lose the message.
+                _log.exception("%s: could not be decoded, kept as a dead letter", topic.node)
+                position = salvage_position(message.payload)
+                prepared.letters.append(
+                    _letter(message, topic.node, "internal_error", repr(error), position)
+                )
         return prepared
 
     def commit(self, prepared: Prepared) -> Outcome:

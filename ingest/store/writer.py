@@ -41,6 +41,18 @@ class PackToStore:
     readings: Sequence[tuple[str, str, int, float, int, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class PresenceToStore:
+    """What a node said of itself: its JSON, and its log with what it holds of it."""
+
+    node: str
+    received_at_ms: int
+    payload: str
+    log: str | None = None
+    first_held: int = 1
+    next_number: int = 1
+
+
 class _Log:
     __slots__ = ("first_held", "id", "next_announced", "ranges")
 
@@ -99,23 +111,23 @@ class StoreWriter:
         with self._turn, _Failures(self), transaction(self._connection):
             return fold_journal(self._connection, max_packs)
 
-    def save_presences(self, presences: Iterable[tuple[str, int, str]]) -> None:
-        """Remember (node, received_at_ms, payload) as each node's last presence."""
+    def save_presences(self, presences: Iterable[PresenceToStore]) -> None:
+        """Remember each node's last presence, and what it says of its log."""
         with self._turn, _Failures(self), transaction(self._connection):
-            for row in presences:
+            for said in presences:
                 self._connection.execute(
                     "INSERT INTO presence VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE"
                     " SET received_at = excluded.received_at, payload = excluded.payload",
-                    row,
+                    (said.node, said.received_at_ms, said.payload),
                 )
+                if said.log is not None:
+                    self._announce(said.node, said.log, said.first_held, said.next_number)
 
-    def announce_log(self, node: str, log: str, first_held: int, next_number: int) -> None:
-        """Note what a node says of its log: what it still holds, and the number it gives next."""
-        with self._turn, _Failures(self), transaction(self._connection):
-            entry = self._log(node, log)
-            entry.first_held = max(entry.first_held, first_held)
-            entry.next_announced = max(entry.next_announced, next_number)
-            self._save_log(entry)
+    def _announce(self, node: str, log: str, first_held: int, next_number: int) -> None:
+        entry = self._log(node, log)
+        entry.first_held = max(entry.first_held, first_held)
+        entry.next_announced = max(entry.next_announced, next_number)
+        self._save_log(entry)
 
     def forget_caches(self) -> None:
         """Read series and logs anew: after a rollback memory is ahead of the file."""

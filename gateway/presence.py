@@ -1,0 +1,111 @@
+"""
+Answers presences: keeps what nodes say of themselves, and tells each the time.
+
+A node that gets its answer knows that the gateway lives and sends what it holds; so after every
+connection to the broker the retained presences are answered too, at a bounded rate.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from gateway.metrics import Metrics
+from gateway.mqtt.session import Delivery, Session
+from gateway.nodes import NodeRegistry, Presence, decode_presence
+from gateway.receipts import encode_receipt
+from ingest.errors import PackError
+from ingest.store.deadletters import DeadLetter
+from ingest.store.writer import PresenceToStore
+from ingest.topics import Topic, topic_of
+
+RETAINED_PER_SECOND: Final = 200
+
+_log = logging.getLogger(__name__)
+
+
+class PresenceDesk:
+    """Takes presences in and answers those that are online."""
+
+    def __init__(
+        self,
+        session: Session,
+        nodes: NodeRegistry,
+        metrics: Metrics,
+        clock_ms: Callable[[], int],
+        retained_per_second: int = RETAINED_PER_SECOND,
+    ) -> None:
+        self._session = session
+        self._nodes = nodes
+        self._metrics = metrics
+        self._clock_ms = clock_ms
+        self._pause_s = 1 / retained_per_second
+        self._waiting: deque[str] = deque()
+        self._work = asyncio.Event()
+
+    def take(self, delivery: Delivery, topic: Topic) -> PresenceToStore | DeadLetter:
+        """Note a presence and have it answered; what is to be stored of it."""
+        self._metrics.presences.inc()
+        try:
+            said = decode_presence(delivery.payload, topic.node, delivery.received_at_ms)
+        except PackError as error:
+            return DeadLetter(
+                node=topic.node,
+                topic=delivery.topic,
+                reason=error.reason,
+                detail=str(error),
+                payload=delivery.payload,
+                received_at_ms=delivery.received_at_ms,
+            )
+        presence = self._nodes.take(said)
+        if presence.online:
+            self._answer_in_turn(presence, retained=delivery.retained)
+        return _to_store(presence, delivery.payload)
+
+    async def answer_loop(self) -> None:
+        """Answer retained presences, one at a time and not too fast."""
+        while True:
+            await self._work.wait()
+            while self._waiting:
+                presence = self._nodes.get(self._waiting.popleft())
+                if presence is not None and presence.online:
+                    self._answer(presence)
+                    await asyncio.sleep(self._pause_s)
+            self._work.clear()
+
+    def _answer_in_turn(self, presence: Presence, *, retained: bool) -> None:
+        if not retained:
+            # Its `now` counts only within ten seconds: a live presence does not wait.
+            self._answer(presence)
+            return
+        self._waiting.append(presence.node)
+        self._work.set()
+
+    def _answer(self, presence: Presence) -> None:
+        payload = encode_receipt(self._clock_ms(), presence.hello, presence.log)
+        self._session.publish(topic_of(presence.node, "receipts"), payload)
+
+
+def _to_store(presence: Presence, payload: bytes) -> PresenceToStore:
+    # A log is announced with all three, or not at all.
+    log = presence.log if presence.first and presence.next else None
+    return PresenceToStore(
+        node=presence.node,
+        received_at_ms=presence.received_at_ms,
+        payload=payload.decode(),
+        log=log,
+        first_held=presence.first or 1,
+        next_number=presence.next or 1,
+    )
+
+
+def stored_presences(rows: Iterable[tuple[str, int, str]]) -> NodeRegistry:
+    """The registry as the store remembers it: (node, received_at_ms, payload)."""
+    nodes = NodeRegistry()
+    for node, received_at_ms, payload in rows:
+        try:
+            nodes.take(decode_presence(payload.encode(), node, received_at_ms))
+        except PackError as error:
+            _log.warning("%s: stored presence can't be read: %s", node, error)
+    return nodes

@@ -1,0 +1,21 @@
+"""Fixtures for all layers: real servers and folders of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.servers import Server, mosquitto_server, running
+
+settings.register_profile(
+    "preau", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("preau")
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Server]:
+    """A running Mosquitto on a free port."""
+    with running(mosquitto_server(tmp_path)) as server:
+        yield server
