@@ -63,6 +63,8 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     s: int | float | None = None
 
 
+# A lone surrogate is JSON, but no text that msgspec takes.
+_UNUSABLE: Final = (msgspec.ValidationError, UnicodeEncodeError)
 _LABELS: Final = frozenset(_Record.__struct_fields__)
 _BASE_LABELS: Final = frozenset(label for label in _LABELS if label.startswith("b"))
 _decoder: Final = msgspec.json.Decoder(list[_Record])
@@ -104,7 +106,7 @@ def _decode_slowly(payload: bytes, base_name: str, rejected: list[RejectedRecord
         base.update((label, known[label]) for label in known.keys() & _BASE_LABELS)
         try:
             records.append(msgspec.convert(known, _Record))
-        except msgspec.ValidationError as error:
+        except _UNUSABLE as error:
             # Its base fields hold for the records after it all the same.
             records.append(_base_alone(known))
             content = json.dumps([{"bn": base_name, **base, **item}]).encode()
@@ -139,7 +141,7 @@ def _base_alone(known: dict[str, Any]) -> _Record:
     base = {label: value for label, value in known.items() if label in _BASE_LABELS}
     try:
         return msgspec.convert(base, _Record)
-    except msgspec.ValidationError as error:
+    except _UNUSABLE as error:
         raise PackError("bad_base", f"a base field can't be used: {error}") from error
 
 
