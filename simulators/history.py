@@ -1,0 +1,62 @@
+"""
+A town's past: the packs that its nodes would have sent, in the order in which they were taken.
+
+They end where live nodes go on, in the same log and with the next number. It has no clock and
+sends nothing.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+from operator import itemgetter
+from random import Random
+from typing import NamedTuple
+
+from ingest.senml import encode_pack
+from ingest.topics import topic_of
+from simulators.node import next_measurement_ms
+from simulators.sensors import Sensors
+from simulators.town import Town
+
+# What a pack takes from the wall to the gateway over Wi-Fi.
+_UNDERWAY_MS = (40, 900)
+
+
+class PastPack(NamedTuple):
+    """A message as the gateway received it."""
+
+    topic: str
+    payload: bytes
+    received_at_ms: int
+
+
+def log_of(node: str, seed: int, start_ms: int) -> str:
+    """The log of a node whose outbox was created at `start_ms`."""
+    return f"{Random(f'{node}/{seed}/{start_ms}').getrandbits(32):08x}"  # noqa: S311 - a simulation
+
+
+def next_seq_after(node: str, start_ms: int, end_ms: int, step_s: int) -> int:
+    """The number that a node's log goes on with after the history from `start_ms` to `end_ms`."""
+    first_ms = next_measurement_ms(node, step_s, start_ms - 1)
+    return 1 + max(0, -((first_ms - end_ms) // (step_s * 1000)))
+
+
+def history_packs(
+    town: Town, start_ms: int, end_ms: int, step_s: int = 300, seed: int = 1
+) -> Iterator[PastPack]:
+    """Every node's packs measured from `start_ms` on and before `end_ms`, in order of time."""
+    underway = Random(seed)  # noqa: S311 - a simulation
+    step_ms = step_s * 1000
+    firsts = [(next_measurement_ms(r.node, step_s, start_ms - 1), r) for r in town.rooms]
+    # All first measurements lie within one step, so each round keeps the order of time.
+    writers = [
+        (first_ms, room.node, log_of(room.node, seed, start_ms), Sensors(room.node, room.model))
+        for first_ms, room in sorted(firsts, key=itemgetter(0))
+    ]
+    for seq in count(1):
+        for first_ms, node, log, sensors in writers:
+            at_ms = first_ms + (seq - 1) * step_ms
+            if at_ms >= end_ms:
+                return
+            payload = encode_pack(node, sensors.read(at_ms), log=log, seq=seq, first=seq)
+            received_at_ms = at_ms + underway.randrange(*_UNDERWAY_MS)
+            yield PastPack(topic_of(node, "readings"), payload, received_at_ms)

@@ -1,0 +1,227 @@
+"""
+One MQTT connection of a virtual node: paho-mqtt, driven by the event loop it lives in.
+
+paho is here on purpose: the gateway speaks MQTT through code of its own, and a mistake of that
+code would not show against itself. Each connection has a client of its own and never reconnects,
+so nothing that paho keeps is ever sent again behind the node's back. It knows no contract.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from socket import IPPROTO_TCP, TCP_NODELAY, socket
+from typing import TYPE_CHECKING, Final
+
+from paho.mqtt.client import (
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+    MQTTv311,
+)
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.mqtt.address import BrokerAddress
+from ingest.errors import TransientError
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import SocketLike
+
+_CONNECT_TIMEOUT_S: Final = 5.0
+_GOODBYE_TIMEOUT_S: Final = 1.0
+_KEEPALIVE_S: Final = 60
+_BEAT_S: Final = 10.0
+
+
+class BrokerAwayError(TransientError):
+    """The broker can't be reached, refuses, or the connection has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when the connection breaks without a goodbye."""
+
+    topic: str
+    payload: bytes
+
+
+class NodeConnection:
+    """
+    A clean session from CONNECT to its end. All methods belong to the loop's thread.
+
+    `on_message(topic, payload)` and `on_end()` are called from the loop and must not raise.
+    """
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        *,
+        will: Will,
+        on_message: Callable[[str, bytes], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._address = address
+        self._on_message = on_message
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._accepted: asyncio.Future[None] = self._loop.create_future()
+        self._ended = asyncio.Event()
+        self._beat: asyncio.TimerHandle | None = None
+        self._client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean_session=True,
+            protocol=MQTTv311,
+            reconnect_on_failure=False,
+        )
+        self._client.connect_timeout = _CONNECT_TIMEOUT_S
+        self._client.will_set(will.topic, will.payload, qos=1, retain=True)
+        if address.password is not None:
+            self._client.username_pw_set(address.username or client_id, address.password)
+        tls = address.tls_context()
+        if tls is not None:
+            self._client.tls_set_context(tls)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the broker has accepted us and the connection still stands."""
+        return self._client.is_connected() and not self._ended.is_set()
+
+    async def open(self) -> None:
+        """Connect, without holding up the loop. Raises `BrokerAwayError`."""
+        # paho resolves the name, connects and shakes hands blocking.
+        connecting = self._loop.run_in_executor(
+            None, self._client.connect, self._address.host, self._address.port, _KEEPALIVE_S
+        )
+        try:
+            await asyncio.shield(connecting)
+            self._attach()
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                await self._accepted
+        except asyncio.CancelledError:
+            connecting.add_done_callback(self._give_up)
+            raise
+        except (OSError, TimeoutError, BrokerAwayError) as error:
+            self.abort()
+            reason = str(error) or "no answer in time"
+            raise BrokerAwayError(f"broker {self._address}: {reason}") from error
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """Ask for topics at QoS 1."""
+        self._client.subscribe([(topic_filter, 1) for topic_filter in filters])
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Send at QoS 1, once; what a broken connection has not delivered is forgotten here."""
+        if self.is_open:
+            self._client.publish(topic, payload, qos=1, retain=retain)
+
+    async def close(self) -> None:
+        """Say goodbye, so that the broker keeps the will to itself."""
+        if self.is_open:
+            self._client.disconnect()
+            try:
+                async with asyncio.timeout(_GOODBYE_TIMEOUT_S):
+                    await self._ended.wait()
+            except TimeoutError:
+                self.abort()
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection as a power cut would: no goodbye."""
+        # `connect_async` ends an established connection at once, and connects to nothing.
+        self._client.connect_async(self._address.host, self._address.port)
+        self._end()
+
+    def _attach(self) -> None:
+        """Take the socket that `connect` opened into the event loop."""
+        sock = self._client.socket()
+        if not isinstance(sock, socket):
+            raise BrokerAwayError("the connection broke while it was opened")
+        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        # Only now: until `connect` returned, paho would have called from its thread.
+        self._client.on_connect = self._handle_connack
+        self._client.on_disconnect = self._handle_disconnect
+        self._client.on_message = self._handle_message
+        self._client.on_socket_close = self._handle_socket_close
+        self._client.on_socket_register_write = self._handle_want_write
+        self._client.on_socket_unregister_write = self._handle_no_more_write
+        self._loop.add_reader(sock, self._read, sock)
+        if self._client.want_write():
+            self._loop.add_writer(sock, self._client.loop_write)
+        self._beat = self._loop.call_later(_BEAT_S, self._keep_alive)
+
+    def _read(self, sock: socket) -> None:
+        rc = self._client.loop_read()
+        # What TLS has already decrypted does not make the socket readable again.
+        hidden = isinstance(sock, ssl.SSLSocket) and sock.fileno() >= 0 and sock.pending()
+        if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and hidden:
+            self._loop.call_soon(self._read, sock)
+
+    def _keep_alive(self) -> None:
+        if not self._ended.is_set():
+            self._beat = self._loop.call_later(_BEAT_S, self._keep_alive)
+            self._client.loop_misc()
+
+    def _end(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+        if not self._accepted.done():
+            self._accepted.cancel()
+        if not self._ended.is_set():
+            self._ended.set()
+            self._on_end()
+
+    def _give_up(self, connecting: asyncio.Future[MQTTErrorCode]) -> None:
+        if not connecting.cancelled():
+            connecting.exception()
+        self.abort()
+
+    def _refuse(self, reason: str) -> None:
+        if not self._accepted.done():
+            self._accepted.set_exception(BrokerAwayError(reason))
+            # Whoever waited for it may have been cancelled.
+            self._accepted.exception()
+
+    # paho's callbacks: they come from the loop's own calls into the client.
+
+    def _handle_connack(
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._refuse(f"the broker refuses: {reason}")
+        elif not self._accepted.done():
+            self._accepted.set_result(None)
+
+    def _handle_disconnect(
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._refuse(f"the connection broke: {reason}")
+        self._end()
+
+    def _handle_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        self._on_message(message.topic, bytes(message.payload))
+
+    def _handle_socket_close(self, _client: Client, _userdata: object, sock: "SocketLike") -> None:
+        self._loop.remove_reader(sock)
+        self._loop.remove_writer(sock)
+
+    def _handle_want_write(self, client: Client, _userdata: object, sock: "SocketLike") -> None:
+        self._loop.add_writer(sock, client.loop_write)
+
+    def _handle_no_more_write(self, _client: Client, _userdata: object, sock: "SocketLike") -> None:
+        self._loop.remove_writer(sock)

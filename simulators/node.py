@@ -1,0 +1,200 @@
+"""
+A virtual node: it measures a simulated room and speaks contract v1 over real MQTT.
+
+It keeps every pack until its receipt, through crashes of its own, of the broker and of the
+gateway. Its clock is given to it and taken to be right: a node that has to ask for the time is
+played by the real firmware on the virtual board. It knows no gateway.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from gateway.backoff import backoff_s
+from gateway.mqtt.address import BrokerAddress
+from ingest.readings import Reading
+from ingest.senml import encode_pack
+from simulators.mqtt import BrokerAwayError
+from simulators.outbox import Outbox
+from simulators.room import RoomSource
+from simulators.sensors import Sensors
+from simulators.session import NodeSession, NodeState, Pace
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S: Final = 300
+
+# How often a node looks whether its interval was changed.
+_LOOK_S: Final = 1.0
+_STEADY_S: Final = 10.0
+
+
+class VirtualNode:
+    """
+    One node. Its log, its outbox and its settings survive `crash()`, as flash would.
+
+    It measures at every `interval_s` of Unix time, shifted by a phase of its own so that the
+    nodes of a town do not all measure at once. `taken` counts packs; `readings` holds every
+    reading taken where `keep_readings` asks for it.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        room: RoomSource,
+        broker: BrokerAddress,
+        *,
+        log: str | None = None,
+        next_seq: int = 1,
+        interval_s: float = INTERVAL_S,
+        pace: Pace | None = None,
+        clock: Callable[[], float] = time.time,
+        keep_readings: bool = False,
+    ) -> None:
+        self._pace = pace or Pace()
+        self.node = node
+        self.state = NodeState(node, interval_s)
+        self.outbox = Outbox(
+            log or secrets.token_hex(4),
+            next_seq=next_seq,
+            repeats=self._pace.repeats,
+        )
+        self.taken = 0
+        self.sessions = 0
+        self.last_error = ""
+        self.readings: list[Reading] | None = [] if keep_readings else None
+        self._sensors = Sensors(node, room)
+        self._broker = broker
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._session: NodeSession | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def log(self) -> str:
+        """The log that its packs are numbered in."""
+        return self.outbox.log
+
+    @property
+    def next_seq(self) -> int:
+        """The number that its next pack gets."""
+        return self.outbox.next_seq
+
+    @property
+    def held(self) -> int:
+        """How many packs wait for their receipt."""
+        return len(self.outbox)
+
+    @property
+    def receipted(self) -> int:
+        """How many packs were receipted."""
+        return self.outbox.receipted
+
+    @property
+    def resent(self) -> int:
+        """How many times a pack was sent again."""
+        return self.outbox.resent
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is in a session with the broker."""
+        return self._session is not None and self._session.connected
+
+    async def run(self) -> None:
+        """Be powered until cancelled, which ends with a goodbye to the broker."""
+        self.state.boots += 1
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._measure_loop(), name=f"{self.node} measures")
+            tasks.create_task(self._link_loop(), name=f"{self.node} link")
+
+    def start(self) -> None:
+        """Power on in a task of its own, for whoever will cut the power or switch it off."""
+        if self._task is not None:
+            raise RuntimeError(f"node {self.node} is already on")
+        self.state.cut_off = False
+        self._task = asyncio.create_task(self.run(), name=f"node {self.node}")
+
+    async def crash(self) -> None:
+        """Cut the power: no goodbye, the broker publishes the will."""
+        self.state.cut_off = True
+        self.state.reset = "power_on"
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Switch off with a goodbye; raises what the node died of if it did not run any more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def measure(self, measured_at_ms: int) -> int:
+        """Take one pack of this instant into the outbox, and return its number."""
+        readings = self._sensors.read(measured_at_ms)
+
+        def encode(seq: int, first: int) -> bytes:
+            return encode_pack(self.node, readings, log=self.log, seq=seq, first=first)
+
+        seq = self.outbox.take(encode)
+        self.taken += 1
+        if self.readings is not None:
+            self.readings.extend(readings)
+        self._wake.set()
+        return seq
+
+    async def _measure_loop(self) -> None:
+        last_ms = int(self._clock() * 1000)
+        while True:
+            due_ms = next_measurement_ms(self.node, self.state.interval_s, last_ms)
+            left_s = due_ms / 1000 - self._clock()
+            if left_s > 0:
+                await asyncio.sleep(min(left_s, _LOOK_S))
+                continue
+            self.measure(due_ms)
+            last_ms = max(due_ms, int((self._clock() - self.state.interval_s) * 1000))
+
+    async def _link_loop(self) -> None:
+        waits_s = self._waits_s()
+        loop = asyncio.get_running_loop()
+        while True:
+            begun_at_s = loop.time()
+            session = NodeSession(
+                self.state,
+                self.outbox,
+                self._broker,
+                wake=self._wake,
+                pace=self._pace,
+                clock=self._clock,
+            )
+            self._session = session
+            self.sessions += 1
+            try:
+                await session.run()
+            except BrokerAwayError as error:
+                self._note(str(error))
+            if session.is_restart_wanted:
+                self.state.boots += 1
+                self.state.reset = "soft"
+                continue
+            if loop.time() - begun_at_s > _STEADY_S:
+                waits_s = self._waits_s()
+            await asyncio.sleep(next(waits_s))
+
+    def _note(self, error: str) -> None:
+        if error != self.last_error:
+            logger.info("node %s: %s", self.node, error)
+        self.last_error = error
+
+    def _waits_s(self) -> Iterator[float]:
+        return backoff_s(self._pace.reconnect_first_s, self._pace.reconnect_longest_s)
+
+
+def next_measurement_ms(node: str, interval_s: float, after_ms: int) -> int:
+    """The first instant after `after_ms` at which a node measures."""
+    interval_ms = round(interval_s * 1000)
+    phase_ms = int(node, 16) * 1000 % interval_ms
+    return (after_ms - phase_ms) // interval_ms * interval_ms + interval_ms + phase_ms
