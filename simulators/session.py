@@ -198,7 +198,8 @@ class NodeSession:
     def _take_command(self, message: dict[str, Any]) -> None:
         identity, order = message["id"], message["do"]
         error = None
-        if message.get("until", self._clock()) < self._clock():
+        now_s = self._clock()
+        if message.get("until", now_s) < now_s:
             error = "too late"
         elif order == "identify":
             self._state.identified += 1
