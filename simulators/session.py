@@ -79,6 +79,7 @@ class NodeSession:
         self._hello = secrets.token_hex(2)
         self._presence_due_s: float | None = 0.0
         self._presence_wait_s = pace.presence_first_s
+        self._reply: dict[str, Any] | None = None
         self._inbox: deque[tuple[str, bytes]] = deque()
         self._connection = NodeConnection(
             broker,
@@ -115,7 +116,9 @@ class NodeSession:
             self._say_presence(now_s)
         for pack in self._outbox.due(now_s):
             self._connection.publish(self._topic("readings"), pack)
-        due = [at_s for at_s in (self._presence_due_s, self._outbox.next_due_s()) if at_s]
+        due = [
+            at_s for at_s in (self._presence_due_s, self._outbox.next_due_s()) if at_s is not None
+        ]
         return min(due) - now_s if due else None
 
     async def _wait(self, delay_s: float | None) -> None:
@@ -152,6 +155,8 @@ class NodeSession:
             "log": self._outbox.log,
             "first": self._outbox.first,
             "next": self._outbox.next_seq,
+            "dropped": self._outbox.lost,
+            "rejected": len(self._outbox.rejected),
             "sensors": CHIPS,
         }
         self._connection.publish(
@@ -178,11 +183,13 @@ class NodeSession:
             logger.warning("node %s can't use %r: %r", topic, payload[:200], error)
 
     def _take_receipt(self, message: dict[str, Any]) -> None:
-        if message["stored"]:
-            self._outbox.settle(message["log"], message["stored"])
+        stored = message.get("stored", ())
+        if stored:
+            self._outbox.settle(message["log"], stored)
         if message.get("hello") == self._hello:
             self._presence_due_s = None
-            if not message["stored"]:
+            self._presence_wait_s = self._pace.presence_first_s
+            if not stored:
                 self._outbox.gateway_is_back(self._loop.time())
 
     def _take_settings(self, message: dict[str, Any]) -> None:
@@ -194,20 +201,27 @@ class NodeSession:
                 raise ValueError(f"interval_s is {interval_s!r}: must be from 1 to 3600")
             self._state.interval_s = interval_s
         self._state.settings_version = version
+        # Presence says which settings are in force: it is to be said anew.
+        self._presence_due_s = 0.0
 
     def _take_command(self, message: dict[str, Any]) -> None:
-        identity, order = message["id"], message["do"]
-        error = None
-        now_s = self._clock()
-        if message.get("until", now_s) < now_s:
-            error = "too late"
-        elif order == "identify":
+        # QoS 1 may bring a command twice: the second time only its reply is repeated.
+        if self._reply is None or self._reply["id"] != message["id"]:
+            error = self._carry_out(message)
+            self._reply = {"id": message["id"], "ok": error is None}
+            if error is not None:
+                self._reply["error"] = error
+        self._connection.publish(self._topic("replies"), json.dumps(self._reply).encode())
+
+    def _carry_out(self, message: dict[str, Any]) -> str | None:
+        """What was wrong with a command; `None` where it was carried out."""
+        if message["do"] not in ("identify", "restart"):
+            return f"unknown command {message['do']!r}"
+        now_s = int(self._clock())
+        if message["until"] < now_s:
+            return f"expired, it is {now_s} here"
+        if message["do"] == "identify":
             self._state.identified += 1
-        elif order == "restart":
-            self.is_restart_wanted = True
         else:
-            error = f"a virtual node can't do {order!r}"
-        reply = {"id": identity, "ok": error is None}
-        if error is not None:
-            reply["error"] = error
-        self._connection.publish(self._topic("replies"), json.dumps(reply).encode())
+            self.is_restart_wanted = True
+        return None
