@@ -37,6 +37,7 @@ _REASONS: Final = {
     "string_type": "must be a text in quotes",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
+    "path_type": "must be a path in quotes",
     "tuple_type": "must be an array",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
