@@ -1,5 +1,4 @@
-"""
-What nodes say of themselves: their presences, in memory, as the service last heard them.
+"""What nodes say of themselves: their presences, in memory, as the service last heard them.
 
 It decodes presences and remembers them. It sends nothing and stores nothing.
 """
@@ -90,6 +89,10 @@ class NodeRegistry:
     def get(self, node: str) -> Presence | None:
         """The last presence of `node`."""
         return self._presences.get(node)
+
+    def online(self) -> int:
+        """How many nodes say that they are there."""
+        return sum(presence.online for presence in self._presences.values())
 
     def all(self) -> list[Presence]:
         """Every presence, in no order."""

@@ -1,0 +1,121 @@
+"""`preau node list`: every node that is declared or has spoken, with what it last said."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gateway.nodes import NodeRegistry
+from gateway.presence import stored_presences
+from gateway.settings import Settings, load_settings
+from ingest.estate.model import Estate
+from ingest.estate.watch import EstateWatch
+from ingest.store.database import FILE_NAME
+from ingest.store.reader import StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """One line of the list. Times are Unix milliseconds; `None` is "not known"."""
+
+    node: str
+    room: str | None
+    state: str
+    firmware: str | None
+    sensors: list[str]
+    last_measured_at_ms: int | None
+    missing_packs: int
+    lost_packs: int
+
+
+@click.command(
+    epilog="Example: preau node list --json | jq '.[] | select(.state != \"online\")'",
+    short_help="List nodes: room, state, firmware, last reading.",
+)
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="preau.toml; else the one in this folder, if any, and the environment.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
+def command(settings_file: Path | None, *, as_json: bool) -> None:
+    """List every node that the estate declares or that has spoken.
+
+    Missing packs are numbers that a node gave and that have not arrived yet; lost packs are those
+    that it says it let go.
+    """
+    rows = list_nodes(load_settings(settings_file), time.time_ns() // 1_000_000)
+    if as_json:
+        fields = NodeRow.__dataclass_fields__
+        click.echo(
+            json.dumps([{name: getattr(r, name) for name in fields} for r in rows], indent=2)
+        )
+        return
+    if not rows:
+        click.echo("No node is declared in the estate, and none has spoken yet.")
+    for row in rows:
+        click.echo(_line(row))
+
+
+def list_nodes(settings: Settings, now_ms: int) -> list[NodeRow]:
+    """The rows, declared nodes first in the order of the estate."""
+    estate = EstateWatch(settings.estate_file, settings.zone).current
+    declared = [node.id for node in estate.nodes]
+    if not (settings.data.dir / FILE_NAME).exists():
+        nothing = NodeRegistry()
+        return [_row(node, estate, nothing, {}, (0, 0), now_ms) for node in declared]
+    with StoreReader(settings.data.dir) as reader:
+        nodes = stored_presences((node, *said) for node, said in reader.presences().items())
+        last: dict[str, int] = {}
+        for series, point in reader.latest():
+            last[series.node] = max(point.measured_at_ms, last.get(series.node, 0))
+        gaps: dict[str, tuple[int, int]] = {}
+        for log in reader.logs():
+            missing, lost = gaps.get(log.node, (0, 0))
+            gaps[log.node] = (missing + _size(log.missing()), lost + _size(log.lost()))
+        known = declared + [node for node in reader.nodes() if node not in set(declared)]
+    return [_row(node, estate, nodes, last, gaps.get(node, (0, 0)), now_ms) for node in known]
+
+
+def _size(ranges: list[tuple[int, int]]) -> int:
+    return sum(last - first + 1 for first, last in ranges)
+
+
+def _row(
+    node: str,
+    estate: Estate,
+    nodes: NodeRegistry,
+    last: dict[str, int],
+    gaps: tuple[int, int],
+    now_ms: int,
+) -> NodeRow:
+    presence = nodes.get(node)
+    state = "never seen"
+    if presence is not None:
+        state = "online" if presence.online else "asleep" if presence.asleep else "offline"
+    elif node in last:
+        state = "no presence"
+    return NodeRow(
+        node=node,
+        room=estate.placement(node, now_ms),
+        state=state,
+        firmware=presence.firmware if presence else None,
+        sensors=list(presence.sensors) if presence else [],
+        last_measured_at_ms=last.get(node),
+        missing_packs=gaps[0],
+        lost_packs=gaps[1],
+    )
+
+
+def _line(row: NodeRow) -> str:
+    when = "never"
+    if row.last_measured_at_ms is not None:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.last_measured_at_ms / 1000))
+    gaps = ""
+    if row.missing_packs or row.lost_packs:
+        gaps = f"  missing {row.missing_packs}, lost {row.lost_packs}"
+    place = row.room or "to be placed"
+    return f"{row.node}  {place:<32}  {row.state:<11}  {row.firmware or '-':<8}  {when}{gaps}"

@@ -1,0 +1,214 @@
+"""Builds the service and runs it: the one place, with the commands, where things are constructed.
+
+One TaskGroup owns every long-running task; when one of them fails, all end, what was opened is
+closed, and the caller gets the error. Nothing that was acknowledged is lost by that.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from gateway.changes import Changes
+from gateway.folding import fold_loop
+from gateway.health import Health
+from gateway.intake import Intake
+from gateway.metrics import Metrics
+from gateway.mqtt.address import BrokerAddress
+from gateway.mqtt.embedded import EmbeddedBroker
+from gateway.mqtt.session import Session
+from gateway.nodes import NodeRegistry
+from gateway.presence import PresenceDesk, stored_presences
+from gateway.readers import ReaderPool
+from gateway.settings import Settings
+from gateway.web.app import create_app
+from gateway.web.context import WebContext
+from gateway.writer_thread import WriterThread
+from ingest.errors import ConfigurationError
+from ingest.estate.watch import EstateWatch
+from ingest.latest import LatestReadings
+from ingest.pipeline import Pipeline
+from ingest.store.reader import StoreReader
+from ingest.store.writer import StoreWriter
+from ingest.topics import subscriptions
+
+_log = logging.getLogger(__name__)
+
+
+def now_ms() -> int:
+    """Unix milliseconds by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What runs, for whoever started it: where its page is."""
+
+    url: str
+
+
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[Service], None] | None = None,
+    clock_ms: Callable[[], int] = now_ms,
+) -> None:
+    """Run the service until cancelled. `ready` is called once its page answers.
+
+    Raises `ConfigurationError` or `StoreError` where it can't start.
+    """
+    async with AsyncExitStack() as stack:
+        estate = EstateWatch(settings.estate_file, settings.zone)
+        store = stack.enter_context(StoreWriter(settings.data.dir))
+        writer = WriterThread()
+        stack.callback(writer.close)
+        address = await stack.enter_async_context(_broker(settings))
+        session = Session(address, subscriptions=subscriptions(), clock_ms=clock_ms)
+        await stack.enter_async_context(session)
+        parts = _build(settings, store, writer, session, clock_ms)
+        stack.callback(parts.readers.close)
+        url = await stack.enter_async_context(
+            _http(settings, _web_context(settings, parts, estate))
+        )
+        async with asyncio.TaskGroup() as tasks:
+            for name, work in {
+                "session": session.run(),
+                "intake": parts.intake.run_loop(),
+                "presence": parts.desk.answer_loop(),
+                "fold": fold_loop(store, writer, parts.metrics),
+                "estate": estate.watch_loop(),
+                "health": _health_loop(parts, estate),
+            }.items():
+                tasks.create_task(work, name=name)
+            if ready is not None:
+                ready(Service(url))
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    session: Session
+    intake: Intake
+    desk: PresenceDesk
+    nodes: NodeRegistry
+    latest: LatestReadings
+    readers: ReaderPool
+    changes: Changes
+    metrics: Metrics
+    health: Health
+    clock_ms: Callable[[], int]
+
+
+def _build(
+    settings: Settings,
+    store: StoreWriter,
+    writer: WriterThread,
+    session: Session,
+    clock_ms: Callable[[], int],
+) -> _Parts:
+    nodes, latest = _remembered(settings.data.dir)
+    metrics, health, changes = Metrics(), Health(), Changes()
+    desk = PresenceDesk(session, nodes, metrics, clock_ms)
+    intake = Intake(
+        session=session,
+        store=store,
+        pipeline=Pipeline(store),
+        writer=writer,
+        desk=desk,
+        nodes=nodes,
+        latest=latest,
+        changes=changes,
+        metrics=metrics,
+        health=health,
+        clock_ms=clock_ms,
+        group_packs=settings.store.group_packs,
+        group_s=settings.store.group_ms / 1000,
+    )
+    readers = ReaderPool(settings.data.dir)
+    metrics.gauge("mqtt_connected", "1 while connected to the broker", lambda: session.connected)
+    metrics.gauge("mqtt_received", "Messages received", lambda: session.counters.received)
+    metrics.gauge(
+        "mqtt_reconnects", "Connections after the first", lambda: session.counters.reconnects
+    )
+    metrics.gauge("nodes_online", "Nodes that say they are there", nodes.online)
+    return _Parts(session, intake, desk, nodes, latest, readers, changes, metrics, health, clock_ms)
+
+
+def _remembered(folder: Path) -> tuple[NodeRegistry, LatestReadings]:
+    """What the store knows of nodes and of their last readings."""
+    with StoreReader(folder) as reader:
+        presences = ((node, *said) for node, said in reader.presences().items())
+        return stored_presences(presences), LatestReadings(reader.latest())
+
+
+@asynccontextmanager
+async def _broker(settings: Settings) -> AsyncIterator[BrokerAddress]:
+    """The address of the broker; the embedded one runs as long as the block."""
+    address = settings.broker.address()
+    if not settings.broker.embedded:
+        yield address
+        return
+    credentials = {address.username: address.password or ""} if address.username else None
+    broker = EmbeddedBroker(address.host, address.port, credentials=credentials)
+    async with broker:
+        yield broker.address
+
+
+def _web_context(settings: Settings, parts: _Parts, estate: EstateWatch) -> WebContext:
+    return WebContext(
+        estate=lambda: estate.current,
+        latest=parts.latest,
+        nodes=parts.nodes,
+        readers=parts.readers,
+        changes=parts.changes,
+        health=parts.health,
+        metrics=parts.metrics.exposition,
+        clock_ms=parts.clock_ms,
+        language=settings.ui.language,
+        zone=settings.zone,
+    )
+
+
+@asynccontextmanager
+async def _http(settings: Settings, context: WebContext) -> AsyncIterator[str]:
+    """The page, served; its address."""
+    host, port = settings.http.host, settings.http.port
+    runner = web.AppRunner(create_app(context), access_log=None, shutdown_timeout=2)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigurationError(
+                f"the page can't listen on {host}:{port}: {error.strerror}; choose another "
+                "with --http HOST:PORT or http.port in preau.toml"
+            ) from error
+        bound: tuple[str, int] = runner.addresses[0][:2]
+        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        yield f"http://{shown}:{bound[1]}/"
+    finally:
+        await runner.cleanup()
+
+
+async def _health_loop(parts: _Parts, estate: EstateWatch, interval_s: float = 0.5) -> None:
+    """Keep the health in step with the broker's connection and the estate's files."""
+    while True:
+        before = (parts.health.broker_connected, dict(parts.health.problems))
+        parts.health.broker_connected = parts.session.connected
+        _note(parts.health, "broker", None if parts.session.connected else parts.session.last_error)
+        _note(parts.health, "estate", str(estate.problem) if estate.problem else None)
+        if before != (parts.health.broker_connected, parts.health.problems):
+            parts.changes.notify()
+        await asyncio.sleep(interval_s)
+
+
+def _note(health: Health, topic: str, problem: str | None) -> None:
+    if problem:
+        health.problems[topic] = problem
+    else:
+        health.problems.pop(topic, None)
