@@ -1,5 +1,4 @@
-"""
-How a building is run from day to day: who sits in a room, when it is aired and heated.
+"""How a building is run from day to day: who sits in a room, when it is aired and heated.
 
 A day is planned at once, five minutes by five minutes of local time. It has no clock and knows no
 physics.
@@ -26,8 +25,7 @@ _LEAST_ATTENDANCE: Final = 0.86
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """
-    How a room is used.
+    """How a room is used.
 
     `airing` is the share of sessions after which the windows are opened, `airing_in_class_ppm`
     the CO2 above which someone opens one during a session. `night_c` holds between two days of

@@ -1,5 +1,4 @@
-"""
-A town's past: the packs that its nodes would have sent, in the order in which they were taken.
+"""A town's past: the packs that its nodes would have sent, in the order in which they were taken.
 
 They end where live nodes go on, in the same log and with the next number. It has no clock and
 sends nothing.

@@ -1,5 +1,4 @@
-"""
-One MQTT connection of a virtual node: paho-mqtt, driven by the event loop it lives in.
+"""One MQTT connection of a virtual node: paho-mqtt, driven by the event loop it lives in.
 
 paho is here on purpose: the gateway speaks MQTT through code of its own, and a mistake of that
 code would not show against itself. Each connection has a client of its own and never reconnects,
@@ -49,8 +48,7 @@ class Will:
 
 
 class NodeConnection:
-    """
-    A clean session from CONNECT to its end. All methods belong to the loop's thread.
+    """A clean session from CONNECT to its end. All methods belong to the loop's thread.
 
     `on_message(topic, payload)` and `on_end()` are called from the loop and must not raise.
     """

@@ -1,5 +1,4 @@
-"""
-A virtual node: it measures a simulated room and speaks contract v1 over real MQTT.
+"""A virtual node: it measures a simulated room and speaks contract v1 over real MQTT.
 
 It keeps every pack until its receipt, through crashes of its own, of the broker and of the
 gateway. Its clock is given to it and taken to be right: a node that has to ask for the time is
@@ -34,8 +33,7 @@ _STEADY_S: Final = 10.0
 
 
 class VirtualNode:
-    """
-    One node. Its log, its outbox and its settings survive `crash()`, as flash would.
+    """One node. Its log, its outbox and its settings survive `crash()`, as flash would.
 
     It measures at every `interval_s` of Unix time, shifted by a phase of its own so that the
     nodes of a town do not all measure at once. `taken` counts packs; `readings` holds every

@@ -1,5 +1,4 @@
-"""
-A virtual node's packs until their receipt, and which of them to send next.
+"""A virtual node's packs until their receipt, and which of them to send next.
 
 It stands for a node's flash: it outlives crashes of the node, and forgets a pack only for a
 receipt. The rules are the contract's: at most 32 without receipt, repeats that back off, a pack
@@ -64,8 +63,7 @@ class Outbox:
         return next(iter(self._packs), self.next_seq)
 
     def take(self, encode: Callable[[int, int], bytes]) -> int:
-        """
-        Keep a pack made by `encode(number, oldest number held)`, and return its number.
+        """Keep a pack made by `encode(number, oldest number held)`, and return its number.
 
         A full outbox gives up its oldest pack for it, which is counted in `lost`.
         """

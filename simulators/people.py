@@ -1,5 +1,4 @@
-"""
-When a room holds whom: the timetables of French schools, by local weekday and time of day.
+"""When a room holds whom: the timetables of French schools, by local weekday and time of day.
 
 Rules only, with neither clock nor calendar: school holidays are not known here, but for the long
 summer ones.

@@ -1,5 +1,4 @@
-"""
-A room and its air through the year: temperature, humidity and CO2, by seed and instant.
+"""A room and its air through the year: temperature, humidity and CO2, by seed and instant.
 
 A first model, good enough for a plausible page: one heat capacity, a mass balance for CO2 and one
 for vapour. Better physics will be another `RoomSource`. It has no clock, knows nothing of sensors
@@ -56,8 +55,7 @@ class RoomSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fabric:
-    """
-    What a room is made of.
+    """What a room is made of.
 
     80 W/K over 10 MJ/K is a renovated classroom of 60 m² (time constant 34 h), 166 W/K one
     without insulation (17 h). Air changes are per hour: through leaks, by the ventilation while
@@ -83,8 +81,7 @@ class _Air:
 
 
 class RoomModel:
-    """
-    One room under one weather.
+    """One room under one weather.
 
     Each week is computed from the Monday before it, in which any initial state is forgotten (to
     0.03 K where a room floats freely, far below that where it is heated or aired), so that what
@@ -188,8 +185,7 @@ class RoomModel:
         return self._plans[number][second // PLAN_STEP_S]
 
     def _offset_s(self, utc_day: int) -> int:
-        """
-        Local time less UTC at noon, which serves for the whole day.
+        """Local time less UTC at noon, which serves for the whole day.
 
         On the two Sundays on which it changes nobody is there in the hours for which it is wrong.
         """

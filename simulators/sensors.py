@@ -1,5 +1,4 @@
-"""
-What a node's chips make of a room's air: each chip is a little off, and no two values are alike.
+"""What a node's chips make of a room's air: each chip is a little off, and no two values are alike.
 
 The same chip, room and instant give the same readings, so that filled-in history and live nodes
 agree. It has no clock and knows neither packs nor MQTT. Faults of sensors are not played yet.

@@ -1,5 +1,4 @@
-"""
-One MQTT session of a virtual node, from CONNECT to its end: presence, packs, receipts, orders.
+"""One MQTT session of a virtual node, from CONNECT to its end: presence, packs, receipts, orders.
 
 What has to outlast it, the outbox and the node's state, is handed to it. It must not know how
 readings are made, nor what comes after it.
@@ -90,8 +89,7 @@ class NodeSession:
         )
 
     async def run(self) -> None:
-        """
-        Connect, and serve until the connection ends or a restart is asked for.
+        """Connect, and serve until the connection ends or a restart is asked for.
 
         Raises `BrokerAwayError` where there was no connection to begin with.
         """

@@ -1,5 +1,4 @@
-"""
-The demo town: its estate file, and for each of its rooms the building and the people behind it.
+"""The demo town: its estate file, and for each of its rooms the building and the people behind it.
 
 Names, volumes and placements come from the estate, as a real town's would. What no estate says,
 how a room is heated, used and aired, stands here. It has no clock and knows no MQTT.

@@ -1,5 +1,4 @@
-"""
-Weather of a year near Paris: outdoor temperature, vapour and sun, by seed and instant.
+"""Weather of a year near Paris: outdoor temperature, vapour and sun, by seed and instant.
 
 Monthly normals, a daily curve and spells of a few days; no records are replayed. It has no clock
 and knows nothing of buildings.
