@@ -10,26 +10,25 @@ import os
 import sys
 import time
 
+import esp32
 import machine
 from micropython import const
 
 import pack
-from clock import Anchors, Clock, ask_ntp
-from diary import lines, note
-from drivers.sensirion import SensorError
+from clock import Anchors, Clock
+from diary import note
 from link import Link
 from outbox import Outbox, OutboxError
 from sender import Sender
-from senml import NUMBERS, encode
+from senml import encode, number
 from sensing import Sensors
-from session import CommandError, Session
+from session import Session
 from settings import FIRMWARE, Settings
 
 _WATCHDOG_MS = const(60_000)
 _WATCH_EVERY_MS = const(2_000)
 _SAMPLE_GRACE_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
-_BLINKS = const(20)
 
 _RESETS = {
     machine.PWRON_RESET: "power_on",
@@ -70,13 +69,7 @@ class App:
         i2c = machine.I2C(
             bus["id"], scl=machine.Pin(bus["scl"]), sda=machine.Pin(bus["sda"]), freq=100_000
         )
-        self._sensors = Sensors(i2c, settings.sensors)
-        handlers = {
-            "identify": self._identify,
-            "restart": self._restart,
-            "send_log": self._send_log,
-            "calibrate_co2": self._calibrate_co2,
-        }
+        self.sensors = Sensors(i2c, settings.sensors)
         self.session = Session(
             settings,
             self.node,
@@ -84,34 +77,41 @@ class App:
             self.outbox,
             Sender(self.outbox, self._encode),
             self._describe,
-            handlers,
+            self._perform,
         )
         self._link = Link(settings, self.node, self.session)
-        self._bus_lock = asyncio.Lock()
+        self.bus_lock = asyncio.Lock()
         self._cycle = 0
         self._sampled_ms = time.ticks_ms()
         self._lost = 0
+        self._started_s = int(time.time())
 
     def _encode(self, payload: bytes, log: int, seq: int) -> bytes:
         return encode(payload, self.node, log, seq, self.outbox.first(log), self.clock.anchor)
 
     def _describe(self):
-        state = {"boots": self._boots, "reset": self._reset, "sensors": self._sensors.names}
-        if self._sensors.failing:
-            state["failing"] = self._sensors.failing
+        state = {"boots": self._boots, "reset": self._reset, "sensors": self.sensors.names}
+        if self.sensors.failing:
+            state["failing"] = self.sensors.failing
         return state
+
+    async def _perform(self, command):
+        # Loaded when the first command comes: most nodes never get one.
+        import commands
+
+        return await commands.perform(self, command)
 
     # -- sampling --------------------------------------------------------------------------
 
     async def sample(self):
         """One round: what the sensors give becomes a pack in the outbox."""
+        before = self.sensors.names + self.sensors.failing
         if self._cycle % self.settings.health_every == 0:
-            self._sensors.find()
-        before = (self._sensors.names, self._sensors.failing)
-        async with self._bus_lock:
+            self.sensors.find()
+        async with self.bus_lock:
             stamp = self.clock.stamp()
-            readings = await self._sensors.measure()
-        if before != (self._sensors.names, self._sensors.failing) or self._cycle == 0:
+            readings = await self.sensors.measure()
+        if before != self.sensors.names + self.sensors.failing:
             self.session.changed()
         readings.extend(self._health())
         self._cycle += 1
@@ -131,14 +131,15 @@ class App:
         health = []
         rssi_dbm = self._link.rssi_dbm
         if rssi_dbm is not None:
-            health.append((NUMBERS["rssi"], rssi_dbm))
+            health.append((number("rssi"), rssi_dbm))
         if self._cycle % self.settings.health_every == 0:
-            health.append((NUMBERS["uptime"], time.ticks_ms() // 1000))
-            health.append((NUMBERS["heap_free"], gc.mem_free()))
-            largest = _largest_block()
-            if largest is not None:
-                health.append((NUMBERS["heap_largest"], largest))
-            health.append((NUMBERS["outbox"], self.outbox.held))
+            health.append((number("uptime"), int(time.time()) - self._started_s))
+            gc.collect()
+            health.append((number("heap_free"), gc.mem_free()))
+            # Outside MicroPython's heap, where TLS lives.
+            regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+            health.append((number("heap_largest"), max(region[2] for region in regions)))
+            health.append((number("outbox"), self.outbox.held))
         return health
 
     async def _sampling_loop(self):
@@ -160,45 +161,11 @@ class App:
                 wait_ms = min(interval_ms, 1000)
             await asyncio.sleep_ms(wait_ms)
 
-    # -- commands --------------------------------------------------------------------------
-
-    async def _identify(self, command):
-        if self.settings.led is None:
-            raise CommandError("this node has no light")
-        return self._blink
-
-    async def _blink(self):
-        led = machine.Pin(self.settings.led, machine.Pin.OUT)
-        try:
-            for _ in range(_BLINKS):
-                led.value(not led.value())
-                await asyncio.sleep_ms(250)
-        finally:
-            led.value(0)
-
-    async def _restart(self, command):
-        return self._reset_now
-
-    async def _reset_now(self):
-        note("restart on command")
-        machine.reset()
-
-    async def _send_log(self, command):
-        return {"log": list(lines)}
-
-    async def _calibrate_co2(self, command):
-        target_ppm = command.get("ppm")
-        if type(target_ppm) is not int or not 400 <= target_ppm <= 2000:
-            raise CommandError("ppm {!r} is not between 400 and 2000".format(target_ppm))
-        try:
-            async with self._bus_lock:
-                return {"correction_ppm": await self._sensors.recalibrate(target_ppm)}
-        except SensorError as error:
-            raise CommandError(str(error))
-
     # -- running ---------------------------------------------------------------------------
 
     async def _ntp_loop(self):
+        from ntp import ask_ntp
+
         while not self.clock.known:
             await asyncio.sleep_ms(30_000)
             if not self.clock.known and self._link.rssi_dbm is not None:
@@ -224,16 +191,6 @@ class App:
         if self.settings.ntp:
             tasks.append(self._ntp_loop())
         await asyncio.gather(*tasks)
-
-
-def _largest_block():
-    """Largest free block outside MicroPython's heap, where TLS lives; None where unknown."""
-    try:
-        import esp32
-
-        return max(region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA))
-    except (ImportError, AttributeError):
-        return None
 
 
 def main():

@@ -16,16 +16,16 @@ from micropython import const
 
 import pack
 
-_MEMORY = "<4sIII"  # magic, epoch, RTC seconds last seen, offset (0: time unknown); then CRC-32
-_MAGIC = b"PRC1"
+_MEMORY = const("<4sIII")  # magic, epoch, RTC seconds last seen, offset (0: time unknown); then CRC-32
+_MAGIC = const(b"PRC1")
 _MEMORY_SIZE = const(20)
-_ANCHOR = "<III"  # epoch, offset, newest outbox segment when it was written; then CRC-32
+_ANCHOR = const("<III")  # epoch, offset, newest outbox segment when it was written; then CRC-32
 _ANCHOR_SIZE = const(16)
 
 # Nothing sleeps or resets for a day. A larger step means that someone set the RTC (editors do).
 _STEP_MAX_S = const(86_400)
 _ANSWER_MAX_MS = const(10_000)
-_YEAR_2020 = 1_577_836_800
+_YEAR_2020 = const(1_577_836_800)
 
 
 def _seal(data: bytes) -> bytes:
@@ -160,17 +160,3 @@ class Clock:
         self._offset = offset
         self._tick()
         return True
-
-
-def ask_ntp(host: str):
-    """Unix seconds from an NTP server, or None; blocks for a second at most once resolved."""
-    try:
-        import ntptime
-    except ImportError:
-        return None
-    ntptime.host = host
-    try:
-        seconds = ntptime.time()
-    except (OSError, IndexError):
-        return None
-    return seconds + 946_684_800 if time.gmtime(0)[0] == 2000 else seconds

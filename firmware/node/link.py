@@ -22,10 +22,6 @@ _WAIT_MAX_MS = const(300_000)
 _KEEPALIVE_S = const(60)
 
 
-class LinkError(Exception):
-    """There is no way to the broker just now."""
-
-
 def jittered(wait_ms: int) -> int:
     """Between half of `wait_ms` and all of it: a school's nodes must not return in step."""
     return wait_ms // 2 + int.from_bytes(os.urandom(3), "little") % (wait_ms // 2 + 1)
@@ -63,7 +59,7 @@ class Link:
             try:
                 await self._join()
                 await self._connected()
-            except (OSError, MqttError, LinkError) as error:
+            except (OSError, MqttError) as error:
                 note("link:", error)
             except Exception as error:  # The task's outer edge: a defect must not end it.
                 note("link: defect", repr(error))
@@ -86,7 +82,7 @@ class Link:
                     return
                 await asyncio.sleep_ms(100)
             self._wlan.disconnect()
-        raise LinkError("no Wi-Fi of {} known".format(len(self._settings.wifi)))
+        raise OSError("no Wi-Fi of {} known".format(len(self._settings.wifi)))
 
     def _tls(self):
         if not self._settings.tls:

@@ -25,16 +25,6 @@ _ACK_TIMEOUT_MS = const(20_000)
 _UNACKED_MAX = const(32)
 _PAYLOAD_MAX = const(4096)
 
-_REFUSALS = (
-    "",
-    "protocol version not supported",
-    "client id rejected",
-    "server unavailable",
-    "wrong user or password",
-    "not authorised",
-)
-
-
 class MqttError(Exception):
     """The connection is of no further use."""
 
@@ -111,8 +101,8 @@ class Client:
         if answer[0] != _CONNACK or answer[1] != 2:
             raise MqttError("not an MQTT broker: {!r}".format(answer))
         if answer[3]:
-            code = answer[3]
-            raise MqttError("refused: " + (_REFUSALS[code] if code < 6 else str(code)))
+            # 4: wrong user or password, 5: not authorised (MQTT 3.1.1 §3.2.2.3).
+            raise MqttError("broker refuses with code {}".format(answer[3]))
         self._heard_ms = time.ticks_ms()
 
     async def subscribe(self, topics):

@@ -17,14 +17,14 @@ from array import array
 from micropython import const
 
 SEGMENT_SIZE = const(4096)
-_HEADER = "<4sII"  # magic, log, first number; then CRC-32
+_HEADER = const("<4sII")  # magic, log, first number; then CRC-32
 _HEADER_SIZE = const(16)
-_MAGIC = b"PRO1"
-_RECORD = "<HII"  # payload size, number, CRC-32 over log, size, number and payload
+_MAGIC = const(b"PRO1")
+_RECORD = const("<HII")  # payload size, number, CRC-32 over log, size, number and payload
 _RECORD_SIZE = const(10)
 PAYLOAD_MAX = const(512)
 
-_DONE = "<4sIIIB"  # magic, dropped, rejected, scan position, number of open positions; then CRC
+_DONE = const("<4sIIIB")  # magic, dropped, rejected, scan position, number of open positions; then CRC
 _DONE_HEAD = const(17)
 _OPEN_MAX = const(8)
 
@@ -38,7 +38,9 @@ def _crc(log: int, size: int, seq: int, payload) -> int:
 
 
 class Outbox:
-    """Opens or creates the outbox in `directory`. `random_u32()` draws logs."""
+    """Opens or creates the outbox in `directory`. `random_u32()` draws logs. `open` has the
+    (log, number) of every pack that was fetched and not settled, by its position.
+    """
 
     def __init__(self, directory: str, max_bytes: int, random_u32):
         self._directory = directory
@@ -50,7 +52,7 @@ class Outbox:
         self._size = 0
         self._scan = 0
         self._unfetched = 0
-        self._open = {}
+        self.open = {}
         self._again = []
         self.oldest = 1
         self.log = self.next = 0
@@ -66,7 +68,7 @@ class Outbox:
     @property
     def held(self) -> int:
         """How many packs wait for their receipt."""
-        return self._unfetched + len(self._open)
+        return self._unfetched + len(self.open)
 
     def _path(self, segment: int) -> str:
         return "{}/{:08d}".format(self._directory, segment)
@@ -83,17 +85,11 @@ class Outbox:
         if numbers:
             self.oldest = min(numbers)
             for segment in range(self.oldest, max(numbers) + 1):
-                self._load_segment(segment)
+                self._add(*self._header(segment))
             self._finish_counts()
         self._load_done()
         if self.damaged or not numbers:
             self._new_log()
-
-    def _load_segment(self, segment: int):
-        log, first = self._header(segment)
-        self._logs.append(log)
-        self._firsts.append(first)
-        self._counts.append(0)
 
     def _header(self, segment: int):
         """(log, first number) of a segment; log 0 where it can't be read."""
@@ -128,10 +124,7 @@ class Outbox:
                 self._size = position % SEGMENT_SIZE
                 self.log = self._logs[index]
                 self.next = self._firsts[index] + self._counts[index]
-                self.damaged = not self.log or self._size != self._file_size()
-
-    def _file_size(self) -> int:
-        return os.stat(self._path(self.newest))[6]
+                self.damaged = not self.log or self._size != os.stat(self._path(self.newest))[6]
 
     def _start(self, segment: int) -> int:
         return segment * SEGMENT_SIZE + _HEADER_SIZE
@@ -171,7 +164,7 @@ class Outbox:
         for position in struct.unpack_from("<{}I".format(count), data, _DONE_HEAD):
             record = self._peek(position) if position // SEGMENT_SIZE >= self.oldest else None
             if record:
-                self._open[position] = record[1:3]
+                self.open[position] = record[1:3]
                 self._again.append(position)
 
     # -- taking ----------------------------------------------------------------------------
@@ -210,6 +203,11 @@ class Outbox:
         self.next = seq + 1
         return seq
 
+    def _add(self, log: int, first: int):
+        self._logs.append(log)
+        self._firsts.append(first)
+        self._counts.append(0)
+
     def _new_log(self):
         self._new_segment(self._random_u32() or 1, 1)
         self.damaged = False
@@ -221,9 +219,7 @@ class Outbox:
         with open(self._path(self.newest + 1), "wb") as file:
             file.write(data + struct.pack("<I", binascii.crc32(data)))
             file.flush()
-        self._logs.append(log)
-        self._firsts.append(first)
-        self._counts.append(0)
+        self._add(log, first)
         self._size = _HEADER_SIZE
         self.log = log
         self.next = first
@@ -233,9 +229,9 @@ class Outbox:
         if len(self._logs) < 2:
             return
         end = self._start(self.oldest + 1)
-        for position in [p for p in self._open if p < end]:
+        for position in [p for p in self.open if p < end]:
             self.dropped += 1
-            self._forget(position)
+            self.settle(position)
         if self._scan < end:
             left = self._left_in_scanned()
             self.dropped += left
@@ -277,7 +273,7 @@ class Outbox:
             if record:
                 position, self._scan = self._scan, record[3]
                 self._unfetched -= 1
-                self._open[position] = record[1:3]
+                self.open[position] = record[1:3]
                 return position
             if self._scan // SEGMENT_SIZE >= self.newest:
                 return None
@@ -295,16 +291,12 @@ class Outbox:
 
     def read(self, position: int):
         """(payload, log, number) of an open pack; None if it was dropped or is damaged."""
-        record = self._peek(position) if position in self._open else None
+        record = self._peek(position) if position in self.open else None
         return record[:3] if record else None
-
-    def number(self, position: int):
-        """(log, number) of an open pack, or None if it was dropped."""
-        return self._open.get(position)
 
     def first(self, log: int) -> int:
         """The oldest number of `log` still held; its next number if none is."""
-        numbers = [seq for owner, seq in self._open.values() if owner == log]
+        numbers = [seq for owner, seq in self.open.values() if owner == log]
         if numbers:
             return min(numbers)
         scanned = self._scan // SEGMENT_SIZE
@@ -318,14 +310,10 @@ class Outbox:
                 return record[2]
         return self.next
 
-    def settle(self, position: int):
-        """The pack is durable elsewhere and may be forgotten; `save` makes that last."""
-        self._forget(position)
-
     def lose(self, position: int):
         """Gives up an open pack that can no longer be read; counted in `dropped`."""
         self.dropped += 1
-        self._forget(position)
+        self.settle(position)
 
     def reject(self, position: int, pack: bytes):
         """Moves a pack that can't be delivered to the reject file: the latest 4 to 8 KiB."""
@@ -338,18 +326,21 @@ class Outbox:
         with open(path, "ab") as file:
             file.write(pack + b"\n")
         self.rejected += 1
-        self._forget(position)
+        self.settle(position)
         self.save()
 
-    def _forget(self, position: int):
-        self._open.pop(position, None)
+    def settle(self, position: int):
+        """An open pack is durable elsewhere, or lost: it may be forgotten. `save` makes that
+        last.
+        """
+        self.open.pop(position, None)
         if position in self._again:
             self._again.remove(position)
 
     def save(self):
         """Makes what is settled last, and deletes segments in which nothing is held."""
         scan = self._scan
-        held = sorted(self._open)
+        held = sorted(self.open)
         if len(held) > _OPEN_MAX:
             scan = held[_OPEN_MAX]
             held = held[:_OPEN_MAX]

@@ -46,7 +46,7 @@ class Sender:
             record = self._outbox.read(flight.position)
             if record is None:
                 self._flights.remove(flight)
-                if self._outbox.number(flight.position):
+                if self._outbox.open.get(flight.position):
                     self._outbox.lose(flight.position)
                 continue
             pack = self._encode(*record)
@@ -80,7 +80,7 @@ class Sender:
         """Settles what a receipt names (log as in JSON, inclusive ranges); how many that were."""
         settled = []
         for flight in self._flights:
-            number = self._outbox.number(flight.position)
+            number = self._outbox.open.get(flight.position)
             if number and "{:08x}".format(number[0]) == log and _within(number[1], ranges):
                 settled.append(flight)
         for flight in settled:

@@ -10,27 +10,34 @@ import pack
 
 _BVER = const(26)
 
-# The place of an entry is its number in the outbox: append only, never reorder.
-# (name, unit or None for a boolean, decimals)
+# Name, unit (none for a boolean) and decimals. The place of an entry is its number in the
+# outbox: append only, never reorder. Texts, because sixteen tuples take four times the heap.
 QUANTITIES = (
-    ("temperature", "Cel", 2),
-    ("humidity", "%RH", 1),
-    ("co2", "ppm", 0),
-    ("pressure", "hPa", 2),
-    ("illuminance", "lx", 0),
-    ("pm2_5", "ug/m3", 1),
-    ("motion", None, 0),
-    ("opening", None, 0),
-    ("pipe_temperature", "Cel", 2),
-    ("energy", "Wh", 0),
-    ("battery", "V", 3),
-    ("rssi", "dBm", 0),
-    ("uptime", "s", 0),
-    ("heap_free", "B", 0),
-    ("heap_largest", "B", 0),
-    ("outbox", "count", 0),
+    "temperature Cel 2",
+    "humidity %RH 1",
+    "co2 ppm 0",
+    "pressure hPa 2",
+    "illuminance lx 0",
+    "pm2_5 ug/m3 1",
+    "motion",
+    "opening",
+    "pipe_temperature Cel 2",
+    "energy Wh 0",
+    "battery V 3",
+    "rssi dBm 0",
+    "uptime s 0",
+    "heap_free B 0",
+    "heap_largest B 0",
+    "outbox count 0",
 )
-NUMBERS = {entry[0]: number for number, entry in enumerate(QUANTITIES)}
+
+
+def number(name: str) -> int:
+    """The number by which the outbox knows a quantity; KeyError for one that it does not."""
+    for index, entry in enumerate(QUANTITIES):
+        if entry.split(" ")[0] == name:
+            return index
+    raise KeyError(name)
 
 
 def decimal(value: int, decimals: int) -> str:
@@ -46,11 +53,6 @@ def decimal(value: int, decimals: int) -> str:
     return sign + whole + ("." + fraction if fraction else "")
 
 
-def base_name(node: str) -> str:
-    """RFC 9039: the node's EUI-48 as EUI-64, `fffe` in its middle."""
-    return "urn:dev:mac:" + node[:6] + "fffe" + node[6:] + "_"
-
-
 def encode(payload: bytes, node: str, log: int, seq: int, first: int, anchor=None) -> bytes:
     """The pack of `payload`. `anchor(epoch)` gives what to add to that epoch's RTC seconds, or
     None where that power-on never knew the time: then `bt` counts from an unknown start, which
@@ -64,21 +66,22 @@ def encode(payload: bytes, node: str, log: int, seq: int, first: int, anchor=Non
             unknown = ',"btu_":true'
         else:
             seconds += offset
-    head = '[{{"bn":"{}","bver":{},"bt":{},"blog":"{:08x}","bseq":{},"bfirst":{}{}'.format(
-        base_name(node), _BVER, seconds, log, seq, first, unknown
-    )
+    # RFC 9039: the node's EUI-48 as EUI-64, `fffe` in its middle.
+    head = '[{{"bn":"urn:dev:mac:{}fffe{}_","bver":{},"bt":{}'.format(
+        node[:6], node[6:], _BVER, seconds
+    ) + ',"blog":"{:08x}","bseq":{},"bfirst":{}{}'.format(log, seq, first, unknown)
     records = [_record(*reading) for reading in pack.decode_readings(payload, at)]
     if records:
         head += ","
     return (head + "},{".join(records) + "}]").encode()
 
 
-def _record(number: int, value: int, channel, offset_ms: int) -> str:
-    name, unit, decimals = QUANTITIES[number]
+def _record(quantity: int, value: int, channel, offset_ms: int) -> str:
+    name, *unit = QUANTITIES[quantity].split(" ")
     if channel:
         name += "." + channel
-    if unit is None:
-        text = '"n":"{}","vb":{}'.format(name, "true" if value else "false")
+    if unit:
+        text = '"n":"{}","u":"{}","v":{}'.format(name, unit[0], decimal(value, int(unit[1])))
     else:
-        text = '"n":"{}","u":"{}","v":{}'.format(name, unit, decimal(value, decimals))
+        text = '"n":"{}","vb":{}'.format(name, "true" if value else "false")
     return text + (',"t":' + decimal(offset_ms, 3) if offset_ms else "")

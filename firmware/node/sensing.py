@@ -7,21 +7,20 @@ tried again at the next round; the others go on. It must not know packs, time or
 from diary import note
 from drivers import scd4x, sht4x
 from drivers.sensirion import SensorError
-from senml import NUMBERS
+from senml import number
 
-_TEMPERATURE = NUMBERS["temperature"]
-_HUMIDITY = NUMBERS["humidity"]
-_CO2 = NUMBERS["co2"]
+_TEMPERATURE = number("temperature")
+_HUMIDITY = number("humidity")
+_CO2 = number("co2")
 
 
 class _Sensor:
-    def __init__(self, chip: str, address: int, driver, channel):
-        self.name = "{}@0x{:02x}".format(chip, address)
+    def __init__(self, name: str, chip: str, driver, channel):
+        self.name = name
         self.chip = chip
         self.driver = driver
         self.channel = channel
         self.started = False
-        self.failing = False
 
 
 class Sensors:
@@ -31,14 +30,8 @@ class Sensors:
         self._i2c = i2c
         self._pinned = pinned
         self._sensors = []
-
-    @property
-    def names(self):
-        return [sensor.name for sensor in self._sensors]
-
-    @property
-    def failing(self):
-        return [sensor.name for sensor in self._sensors if sensor.failing]
+        self.names = []
+        self.failing = []
 
     def find(self):
         """Adds what is pinned or answers on the bus; what was known stays."""
@@ -57,7 +50,8 @@ class Sensors:
                     self._add(chip, address, None)
 
     def _add(self, chip: str, address: int, channel):
-        if "{}@0x{:02x}".format(chip, address) in self.names:
+        name = "{}@0x{:02x}".format(chip, address)
+        if name in self.names:
             return
         if channel is None and any(sensor.chip == chip for sensor in self._sensors):
             channel = "{}-{:02x}".format(chip, address)
@@ -65,7 +59,8 @@ class Sensors:
         if driver is None:
             note("no driver for", chip)
             return
-        self._sensors.append(_Sensor(chip, address, driver(self._i2c, address), channel))
+        self._sensors.append(_Sensor(name, chip, driver(self._i2c, address), channel))
+        self.names.append(name)
 
     async def measure(self):
         """A list of (quantity number, value in its smallest step, channel or None)."""
@@ -77,12 +72,13 @@ class Sensors:
                     sensor.started = True
                 values = await sensor.driver.measure()
             except SensorError as error:
-                if not sensor.failing:
-                    note(error)
-                sensor.failing = True
                 sensor.started = False
+                if sensor.name not in self.failing:
+                    note(error)
+                    self.failing.append(sensor.name)
                 continue
-            sensor.failing = False
+            if sensor.name in self.failing:
+                self.failing.remove(sensor.name)
             if values:
                 self._add_readings(readings, sensor, values)
         return readings

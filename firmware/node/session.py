@@ -1,8 +1,8 @@
 """The contract's topics on one connection: presence, receipts, settings, commands, sending.
 
 It knows the JSON of each topic and decides nothing about hardware: `describe()` gives what
-presence says of the sensors, `handlers` maps a command to an async function. It must not know
-Wi-Fi, sockets or files.
+presence says of the sensors, `perform(command)` carries one out. It must not know Wi-Fi, sockets
+or files.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ import time
 
 from micropython import const
 
-import settings as settings_module
 from diary import note
+from settings import FIRMWARE
 
 _REPEAT_FIRST_MS = const(10_000)
 _REPEAT_MAX_MS = const(600_000)
@@ -30,13 +30,13 @@ class CommandError(Exception):
 class Session:
     """Lives as long as the node; `begin` starts each new connection."""
 
-    def __init__(self, settings, node: str, clock, outbox, sender, describe, handlers):
+    def __init__(self, settings, node: str, clock, outbox, sender, describe, perform):
         self._settings = settings
         self._clock = clock
         self._outbox = outbox
         self._sender = sender
         self._describe = describe
-        self._handlers = handlers
+        self._perform = perform
         self._base = "preau/v1/{}/".format(node)
         self._commands = []
         self._commanded = asyncio.Event()
@@ -80,7 +80,7 @@ class Session:
         state = {
             "online": True,
             "hello": self.hello,
-            "firmware": settings_module.FIRMWARE,
+            "firmware": FIRMWARE,
             "board": self._settings.board,
             "abi": getattr(sys.implementation, "_mpy", 0),
             "settings": self._settings.version,
@@ -138,9 +138,7 @@ class Session:
             elif name == "commands":
                 self._queue(data)
         except (ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
-            note("{}: not understood: {!r}".format(name, error))
-        except settings_module.SettingsError as error:
-            note("settings refused:", error)
+            note("{}: refused: {!r}".format(name, error))
         except OSError as error:
             note("{}: flash: {}".format(name, error))
 
@@ -202,7 +200,7 @@ class Session:
         afterwards = None
         try:
             self._check_valid(command)
-            result = await self._handlers[command["do"]](command)
+            result = await self._perform(command)
             if isinstance(result, dict):
                 reply.update(result)
             else:
@@ -214,8 +212,6 @@ class Session:
         return reply, afterwards
 
     def _check_valid(self, command):
-        if command["do"] not in self._handlers:
-            raise CommandError("unknown command {!r}".format(command["do"]))
         now_s = self._clock.now()
         if now_s is None:
             raise CommandError("the node does not know the time")

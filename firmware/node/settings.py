@@ -22,10 +22,6 @@ _INTERVAL_MAX_S = const(3600)
 _VERSION_MAX = const(0x7FFF_FFFF)
 
 
-class SettingsError(Exception):
-    """Names the key and the value that can't be used."""
-
-
 def _read(path: str):
     try:
         with open(path) as file:
@@ -39,9 +35,9 @@ def _read(path: str):
 
 
 def check(desired) -> dict:
-    """The part of desired settings that a node knows; raises SettingsError."""
+    """The part of desired settings that a node knows; raises ValueError."""
     if not isinstance(desired, dict):
-        raise SettingsError("settings are no object")
+        raise ValueError("settings are no object")
     known = {}
     for key, low, high in (
         ("version", 1, _VERSION_MAX),
@@ -53,10 +49,10 @@ def check(desired) -> dict:
         value = desired[key]
         # A bool is an int in Python, and 60.0 is no interval that survives 32-bit floats.
         if type(value) is not int or not low <= value <= high:
-            raise SettingsError("{} {!r} is not between {} and {}".format(key, value, low, high))
+            raise ValueError("{} {!r} is not between {} and {}".format(key, value, low, high))
         known[key] = value
     if "version" not in known:
-        raise SettingsError("settings without version")
+        raise ValueError("settings without version")
     return known
 
 
@@ -84,7 +80,7 @@ class Settings:
         self.version = 0
         try:
             self._apply(check(_read(_SAVED)))
-        except SettingsError:
+        except ValueError:
             pass  # None were saved, or by a firmware with other limits: the config stands.
 
     def _apply(self, known):
@@ -92,7 +88,7 @@ class Settings:
             setattr(self, key, known[key])
 
     def update(self, desired) -> bool:
-        """Saves and applies newer settings; says whether they were. Raises SettingsError."""
+        """Saves and applies newer settings; says whether they were. Raises ValueError."""
         known = check(desired)
         if known["version"] <= self.version:
             return False

@@ -5,20 +5,21 @@ measure. Automatic self-calibration stays as the chip has it saved.
 """
 
 import asyncio
+import struct
 import time
 
 from micropython import const
 
-from drivers.sensirion import WordDevice
+from drivers.sensirion import WordDevice, crc8
 
 CHIP = "scd4x"
 ADDRESSES = (0x62,)
 
-_START = b"\x21\xb1"
-_STOP = b"\x3f\x86"
-_READ = b"\xec\x05"
-_READY = b"\xe4\xb8"
-_SERIAL = b"\x36\x82"
+_START = const(b"\x21\xb1")
+_STOP = const(b"\x3f\x86")
+_READ = const(b"\xec\x05")
+_READY = const(b"\xe4\xb8")
+_SERIAL = const(b"\x36\x82")
 _RECALIBRATE = const(0x362F)
 
 # Table 9 of the datasheet; one more for the tick a sleep may lose.
@@ -73,7 +74,8 @@ class Scd4x:
         self._device.write(_STOP)
         try:
             await asyncio.sleep_ms(_STOP_MS)
-            self._device.write_word(_RECALIBRATE, target_ppm)
+            command = struct.pack(">HH", _RECALIBRATE, target_ppm)
+            self._device.write(command + bytes((crc8(command, 2, 4),)))
             await asyncio.sleep_ms(_RECALIBRATE_MS)
             (answer,) = self._device.read(1)
         finally:

@@ -2,8 +2,6 @@
 chip, where and why. It must not know any chip's commands.
 """
 
-import struct
-
 
 class SensorError(Exception):
     """A chip did not do what was asked of it."""
@@ -42,11 +40,6 @@ class WordDevice:
             self._i2c.writeto(self.address, command)
         except OSError as error:
             raise self.error("no acknowledgement ({})".format(error))
-
-    def write_word(self, command: int, value: int):
-        """A 16-bit command with one word and its CRC."""
-        data = struct.pack(">HH", command, value)
-        self.write(data + bytes((crc8(data, 2, 4),)))
 
     def read(self, words: int):
         """A tuple of `words` words."""

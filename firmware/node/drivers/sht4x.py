@@ -12,9 +12,9 @@ from drivers.sensirion import WordDevice
 CHIP = "sht4x"
 ADDRESSES = (0x44, 0x45, 0x46)
 
-_MEASURE_HIGH = b"\xfd"
-_SERIAL = b"\x89"
-_RESET = b"\x94"
+_MEASURE_HIGH = const(b"\xfd")
+_SERIAL = const(b"\x89")
+_RESET = const(b"\x94")
 # Table 4: a high-repeatability measurement takes at most 8.3 ms, a reset 1 ms. A sleep of n
 # ticks may end up to one tick early.
 _MEASURE_MS = const(10)

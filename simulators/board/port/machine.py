@@ -1,4 +1,4 @@
-"""`machine` as on the ESP32: pins that exist, I2C and UART that reach the host's chips, an RTC
+"""`machine` as on the ESP32, as far as the firmware uses it: pins that exist, I2C and UART that reach the host's chips, an RTC
 memory that survives all but a loss of power, and resets that end the program at once.
 """
 
@@ -23,10 +23,6 @@ def reset_cause():
     return int(os.getenv("BOARD_RESET") or PWRON_RESET)
 
 
-def freq(hz=None):
-    return 160_000_000
-
-
 def _stop(cause, sleep_ms):
     # The host kills the process: like on the chip, no `finally` runs.
     wire.ask("X", cause, struct.pack("<I", sleep_ms))
@@ -38,10 +34,6 @@ def reset():
     _stop(HARD_RESET, 0)
 
 
-def soft_reset():
-    _stop(SOFT_RESET, 0)
-
-
 def deepsleep(time_ms=0):
     _stop(DEEPSLEEP_RESET, time_ms)
 
@@ -49,15 +41,12 @@ def deepsleep(time_ms=0):
 class Pin:
     IN = 1
     OUT = 3
-    OPEN_DRAIN = 7
-    PULL_UP = 2
-    PULL_DOWN = 1
 
-    def __init__(self, id, mode=-1, pull=-1, value=None):
+    def __init__(self, id, mode=-1, value=None):
         # 6 to 11 are the flash's; 20, 24 and 28 to 31 are not led out.
         if id not in range(40) or 6 <= id <= 11 or id in (20, 24) or 28 <= id <= 31:
             raise ValueError("invalid pin")
-        if mode in (self.OUT, self.OPEN_DRAIN) and id >= 34:
+        if mode == self.OUT and id >= 34:
             raise ValueError("pin can only be input")
         self.id = id
         if value is not None:
@@ -67,14 +56,6 @@ class Pin:
         if value is None:
             return wire.ask("p", self.id)[0]
         wire.ask("P", self.id, bytes((1 if value else 0,)))
-
-    __call__ = value
-
-    def on(self):
-        self.value(1)
-
-    def off(self):
-        self.value(0)
 
 
 class I2C:
@@ -91,19 +72,8 @@ class I2C:
         wire.ask("W", addr, buf)
         return len(buf) + 1
 
-    def readfrom(self, addr, nbytes, stop=True):
-        return wire.ask("R", addr, struct.pack("<H", nbytes))
-
     def readfrom_into(self, addr, buf, stop=True):
-        buf[:] = self.readfrom(addr, len(buf))
-
-    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
-        self.writeto(addr, bytes((memaddr,)) + bytes(buf))
-
-    def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
-        self.writeto(addr, bytes((memaddr,)), False)
-        return self.readfrom(addr, nbytes)
-
+        buf[:] = wire.ask("R", addr, struct.pack("<H", len(buf)))
 
 class WDT:
     def __init__(self, id=0, timeout=5000):

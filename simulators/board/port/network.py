@@ -5,11 +5,6 @@ import errno
 import wire
 
 STA_IF = 0
-AP_IF = 1
-
-STAT_IDLE = 1000
-STAT_CONNECTING = 1001
-STAT_GOT_IP = 1010
 
 
 class WLAN:
@@ -42,20 +37,9 @@ class WLAN:
         """(up, RSSI in dBm without its sign) of the network asked for."""
         return wire.ask("N", 0, (WLAN._ssid or "").encode())
 
-    def status(self, what=None):
-        if what is None:
-            if self.isconnected():
-                return STAT_GOT_IP
-            return STAT_CONNECTING if WLAN._ssid else STAT_IDLE
+    def status(self, what):
         if what != "rssi":
             raise ValueError("unknown status param")
         if not self.isconnected():
             raise OSError(errno.ENODEV)
         return -self._network()[1]
-
-    def config(self, *names, **values):
-        if names == ("mac",):
-            from machine import unique_id
-
-            return unique_id()
-        return None

@@ -5,7 +5,7 @@ starts at power-on.
 import os
 
 import utime
-from utime import sleep, sleep_ms, sleep_us, ticks_cpu  # noqa: F401
+from utime import sleep, sleep_ms  # noqa: F401
 
 _EPOCH = 946_684_800
 _PERIOD = 1 << 30
@@ -17,16 +17,8 @@ def time():
     return int(utime.time() - _POWERED_S)
 
 
-def time_ns():
-    return time() * 1_000_000_000
-
-
 def ticks_ms():
     return utime.ticks_ms() + _TICKS & _PERIOD - 1
-
-
-def ticks_us():
-    return utime.ticks_us() & _PERIOD - 1
 
 
 def ticks_add(ticks, delta):
@@ -41,10 +33,3 @@ def ticks_diff(end, start):
 
 def gmtime(seconds=None):
     return utime.gmtime((time() if seconds is None else seconds) + _EPOCH)[:8]
-
-
-localtime = gmtime
-
-
-def mktime(fields):
-    return int(utime.mktime(fields)) - _EPOCH
