@@ -99,16 +99,19 @@ class Connection(asyncio.Protocol):
     # Transport callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        """Say CONNECT."""
+        self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_WRITE_LIMIT_BYTES)
         self._send(packets.encode_connect(self._terms.connect, self._version))
 
     def data_received(self, data: bytes) -> None:
+        """Read all packets that are whole by now."""
         self._heard_at = self._loop.time()
         self._buffer = self._buffer + data if self._buffer else data
         self._read_buffer()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits why it ended."""
         self.accepted = False
         if self._beat is not None:
             self._beat.cancel()
@@ -120,9 +123,11 @@ class Connection(asyncio.Protocol):
             self.ended.exception()
 
     def pause_writing(self) -> None:
+        """Refuse messages from now on: the broker does not take them."""
         self._congested = True
 
     def resume_writing(self) -> None:
+        """Take messages again, those that waited first."""
         self._congested = False
         self._send_outbox()
 
@@ -195,7 +200,7 @@ class Connection(asyncio.Protocol):
             self._give_up(str(error))
             return
         self._buffer = self._buffer[at:]
-        self._pause_reading(blocked)
+        self._pause_reading(blocked=blocked)
         if arrived:
             self.received += len(arrived)
             self._inbox.extend(arrived)
@@ -222,7 +227,7 @@ class Connection(asyncio.Protocol):
             at = end
         return at, False
 
-    def _pause_reading(self, blocked: bool) -> None:
+    def _pause_reading(self, *, blocked: bool) -> None:
         if blocked == self._paused or self._transport is None or self._transport.is_closing():
             return
         self._paused = blocked
@@ -256,9 +261,7 @@ class Connection(asyncio.Protocol):
             self._terms.on_accepted()
             self._keepalive_s = connack.server_keep_alive_s or self._keepalive_s
             self._outbox.start(connack.receive_maximum, session_present=connack.session_present)
-            self._send(
-                packets.encode_subscribe(_SUBSCRIBE_MID, self._terms.filters, self._version)
-            )
+            self._send(packets.encode_subscribe(_SUBSCRIBE_MID, self._terms.filters, self._version))
             self._send_outbox()
             self._schedule_beat()
 

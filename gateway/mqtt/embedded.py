@@ -88,9 +88,7 @@ class EmbeddedBroker:
         """Start it and wait until it takes connections; whatever an earlier one held is gone."""
         self._refuse_taken_port()
         with tempfile.TemporaryDirectory(prefix="preau-broker-") as folder:
-            config = Path(folder, "rumqttd.toml")
-            # Passwords stand in it; the folder is the owner's alone (0700).
-            config.write_text(self._config(), encoding="utf-8")
+            config = self._write_config(Path(folder))
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "gateway.mqtt.embedded", str(config)),
                 stdin=asyncio.subprocess.PIPE,
@@ -142,6 +140,12 @@ class EmbeddedBroker:
                     f"the embedded broker can't listen on port {self._port} of {self._ip}: "
                     f"{os.strerror(error.errno or 0)}; choose another with --mqtt HOST:PORT"
                 ) from error
+
+    def _write_config(self, folder: Path) -> Path:
+        # Passwords stand in it; a temporary folder is its owner's alone.
+        path = folder / "rumqttd.toml"
+        path.write_text(self._config(), encoding="utf-8")
+        return path
 
     def _config(self) -> str:
         host = f"[{self._ip}]" if self._ip.version == 6 else str(self._ip)

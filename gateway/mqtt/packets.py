@@ -34,9 +34,7 @@ _PROPERTY_WIDTH: Final = (
     | dict.fromkeys((_SERVER_KEEP_ALIVE, _RECEIVE_MAXIMUM, 0x22, 0x23), 2)
     | dict.fromkeys((0x02, _SESSION_EXPIRY, 0x18, _MAXIMUM_PACKET_SIZE), 4)
 )
-_PROPERTY_TEXT: Final = frozenset(
-    (0x03, 0x08, 0x09, 0x12, 0x15, 0x16, 0x1A, 0x1C, _REASON_STRING)
-)
+_PROPERTY_TEXT: Final = frozenset((0x03, 0x08, 0x09, 0x12, 0x15, 0x16, 0x1A, 0x1C, _REASON_STRING))
 
 
 class Version(IntEnum):
@@ -126,7 +124,13 @@ def encode_subscribe(mid: int, filters: Sequence[str], version: Version) -> byte
 
 
 def encode_publish(
-    topic: bytes, payload: bytes, version: Version, *, mid: int = 0, retain: bool, again: bool = False
+    topic: bytes,
+    payload: bytes,
+    version: Version,
+    *,
+    mid: int = 0,
+    retain: bool,
+    again: bool = False,
 ) -> bytes:
     """A PUBLISH packet (§3.3), QoS 1 when it has a `mid`; `again` sets the DUP flag."""
     body = _field(topic)

@@ -230,6 +230,5 @@ class Session:
 
 
 def _backoff_s(failures: int) -> float:
-    longest = min(_BACKOFF_CAP_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, 10))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-
+    longest = min(_BACKOFF_CAP_S, _BACKOFF_FIRST_S * 2.0 ** min(failures - 1, 10))
+    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, hides nothing
