@@ -50,8 +50,8 @@ class Counters:
 class Session:
     """A session that outlives its connections. All methods belong to the event loop's thread.
 
-    `queue_size` bounds what is received and not yet acknowledged: MQTT 5 brokers are told, with
-    3.1.1 the socket is not read while it is full.
+    `queue_size` bounds what is received and not yet acknowledged. MQTT 5 brokers are told so, but
+    Mosquitto 2.0.11 exceeds it, so the socket is not read while it is full, in either version.
     """
 
     def __init__(
