@@ -60,7 +60,7 @@ class Demo:
         """The gateway's settings: neither preau.toml nor the environment counts."""
         return Settings(
             data=DataSettings(dir=self.folder),
-            broker=BrokerSettings(host=self.mqtt.host, port=self.mqtt.port),
+            broker=BrokerSettings(embedded=True, host=self.mqtt.host, port=self.mqtt.port),
             http=HttpSettings(host=self.http.host, port=self.http.port),
             estate=EstateSettings(file=self.folder / ESTATE_FILE),
         )
@@ -226,12 +226,12 @@ def _feed(board: VirtualBoard, sensors: Sensors) -> None:
 
 def _tell(demo: Demo, town: Town, service: Service, on_board: TownRoom | None) -> None:
     names = {room.ref: room.name for room in town.rooms}
+    stuffy, cold = names["prevert/cm1"], names["prevert/ce1-ce2"]
     click.echo(f"preau demo: page at {service.url}")
-    click.echo(
-        f"  {names['prevert/cm1']} is stuffy on school days, {names['prevert/ce1-ce2']} cold."
-    )
+    click.echo(f"  Look at {stuffy}, which is stuffy on school days, and at {cold}, which is cold.")
     if on_board is None:
         click.echo("  No micropython for this platform: all nodes are simulated in Python.")
     else:
         click.echo(f"  {on_board.name} has the real firmware, in MicroPython on a virtual board.")
-    click.echo(f"  A reading arrives every second. Data lie in {demo.folder}. Ctrl-C ends it.")
+    click.echo(f"  Each room is measured every {_LIVE_INTERVAL_S} s. Data lie in {demo.folder}.")
+    click.echo("  Ctrl-C ends it.")

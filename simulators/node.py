@@ -194,5 +194,6 @@ class VirtualNode:
 def next_measurement_ms(node: str, interval_s: float, after_ms: int) -> int:
     """The first instant after `after_ms` at which a node measures."""
     interval_ms = round(interval_s * 1000)
-    phase_ms = int(node, 16) * 1000 % interval_ms
+    # ESP32s get their addresses in steps of four.
+    phase_ms = int(node, 16) // 4 * 1000 % interval_ms
     return (after_ms - phase_ms) // interval_ms * interval_ms + interval_ms + phase_ms
