@@ -1,5 +1,4 @@
-"""
-`HOST:PORT` as people write it: taken apart, checked, written again.
+"""`HOST:PORT` as people write it: taken apart, checked, written again.
 
 It opens nothing and looks no name up.
 """
@@ -25,8 +24,7 @@ class Endpoint(NamedTuple):
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """
-    Read `localhost:8080`, `0.0.0.0:80` or `[::1]:8080`.
+    """Read `localhost:8080`, `0.0.0.0:80` or `[::1]:8080`.
 
     Raises `ConfigurationError`, which says how to write it.
     """

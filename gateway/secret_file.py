@@ -6,8 +6,7 @@ from ingest.errors import ConfigurationError
 
 
 def read_secret(file: Path, key: str) -> str:
-    """
-    The first line of a file that only its owner may read.
+    """The first line of a file that only its owner may read.
 
     Raises `ConfigurationError`, which names `key`, the setting that names the file.
     """

@@ -1,5 +1,4 @@
-"""
-The settings of a gateway: `preau.toml`, then the environment, then what a command overrides.
+"""The settings of a gateway: `preau.toml`, then the environment, then what a command overrides.
 
 Each later one wins. All settings are checked at once and never change afterwards; a mistake is told
 with the place it comes from. What the estate holds is not set here.
@@ -203,13 +202,13 @@ class _Environment(Settings, BaseSettings):
 def load_settings(
     path: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Settings:
-    """
-    Read the settings: of `path`, else of the file that PREAU_SETTINGS names, else of `preau.toml`
-    in this folder if there is one; then the environment; then `overrides` by section and key
-    (`None` stands for "not given").
+    """Read the settings, each later place winning over the earlier.
 
-    Raises `SettingsError` with every problem found. A path in the file is relative to the file,
-    one from elsewhere to the working folder.
+    First a file: `path`, else what PREAU_SETTINGS names, else `preau.toml` of this folder, if any.
+    Then the environment. Then `overrides`, by section and key; `None` stands for "not given". A
+    path in the file is relative to the file, one from elsewhere to the working folder.
+
+    Raises `SettingsError` with every problem found.
     """
     given = GivenSettings(
         model=Settings,

@@ -1,5 +1,4 @@
-"""
-The places that settings come from, laid over each other, and the place of each mistake.
+"""The places that settings come from, laid over each other, and the place of each mistake.
 
 File, environment and overrides are values by section and key here; what the sections are it learns
 from the model that it is handed.

@@ -1,5 +1,4 @@
-"""
-The values that estate files are made of: ids, names, instants, opening hours, exposures.
+"""The values that estate files are made of: ids, names, instants, opening hours, exposures.
 
 Each is a type that pydantic validates, with a reason in words where it refuses. It knows neither
 files nor the estate they make up.
@@ -25,8 +24,7 @@ _FRENCH_WEST: Final = {"O": "W", "NO": "NW", "SO": "SW"}
 
 
 class EstateModel(BaseModel):
-    """
-    A table of an estate file: read once, never changed, unknown keys refused, and no text
+    """A table of an estate file: read once, never changed, unknown keys refused, and no text
     taken for a number.
     """
 

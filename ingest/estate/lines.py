@@ -1,5 +1,4 @@
-"""
-Where a key stands in a TOML text: the line number that neither `tomllib` nor pydantic gives.
+"""Where a key stands in a TOML text: the line number that neither `tomllib` nor pydantic gives.
 
 It takes a text that `tomllib` has accepted and finds headers, keys and elements of arrays in it;
 it reads no values and judges nothing. What the keys mean it must not know.
@@ -31,8 +30,7 @@ _SCALAR: Final = re.compile(
 
 
 class Lines:
-    """
-    The lines of one TOML text, by key path: `("site", 0, "building", 1, "id")`.
+    """The lines of one TOML text, by key path: `("site", 0, "building", 1, "id")`.
 
     The text must be valid TOML; for any other the answers mean nothing, but there is no loop
     without end.
@@ -115,8 +113,7 @@ class Lines:
                 return keys, end
 
     def _value(self, path: KeyPath, at: int) -> int:
-        """
-        Go past a value, noting what arrays and inline tables hold. By a stack of its own: the
+        """Go past a value, noting what arrays and inline tables hold. By a stack of its own: the
         depth of a file is not bounded by Python's.
         """
         open_brackets: list[tuple[KeyPath, int | None]] = []

@@ -1,5 +1,4 @@
-"""
-Reads an estate: `estate.toml` and, beside it, `estate.d/*.toml` with sites, nodes and contacts.
+"""Reads an estate: `estate.toml` and, beside it, `estate.d/*.toml` with sites, nodes and contacts.
 
 All that is wrong in all files is reported together, each with file, line, key, value and reason.
 It knows no clock and keeps nothing: the same files always make the same estate.
@@ -27,8 +26,7 @@ class EstateError(ProblemsError):
 
 
 def estate_files(path: Path) -> list[Path]:
-    """
-    The files that make up the estate at `path`, in their order: itself, then those of its
+    """The files that make up the estate at `path`, in their order: itself, then those of its
     folder (`estate.d` beside `estate.toml`) by name.
     """
     folder = path.with_suffix(".d")
@@ -37,13 +35,13 @@ def estate_files(path: Path) -> list[Path]:
 
 
 def load_estate(path: Path, zone: ZoneInfo = DEFAULT_ZONE) -> Estate:
-    """
-    Read the estate at `path`; dates and times without offset are those of `zone`.
+    """Read the estate at `path`; dates and times without offset are those of `zone`.
 
     Raises `EstateError` with every problem found.
     """
     reading = _Reading(zone)
-    for file in estate_files(path):
+    files = estate_files(path)
+    for file in files:
         try:
             source = read_source(file)
         except ProblemsError as error:
@@ -53,7 +51,7 @@ def load_estate(path: Path, zone: ZoneInfo = DEFAULT_ZONE) -> Estate:
             reading.take(source, is_first=file == path)
     reading.problems += reference_problems(reading.tables())
     if reading.problems:
-        raise EstateError(reading.problems)
+        raise EstateError(_in_order_of(files, reading.problems))
     return reading.estate()
 
 
@@ -132,3 +130,8 @@ class _Reading:
 def _id_of(entry: object) -> str:
     found = entry.get("id") if isinstance(entry, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def _in_order_of(files: list[Path], problems: list[Problem]) -> list[Problem]:
+    rank = {str(file): position for position, file in enumerate(files)}
+    return sorted(problems, key=lambda problem: (rank[problem.file], problem.line or 0))

@@ -1,5 +1,4 @@
-"""
-The estate: sites, buildings, rooms, nodes and where each node was when.
+"""The estate: sites, buildings, rooms, nodes and where each node was when.
 
 The tables of the estate files as frozen models, and `Estate`, which answers questions about them.
 It knows no file and no line; `load` reads, `references` checks what one table says of another.
@@ -162,8 +161,7 @@ class Site(EstateModel):
 
 
 class Placement(EstateModel):
-    """
-    From when, and until when, a node was in a room. Without `until`: until its next placement,
+    """From when, and until when, a node was in a room. Without `until`: until its next placement,
     or still.
     """
 
@@ -225,8 +223,7 @@ class Stay(NamedTuple):
 
 @dataclass(frozen=True)
 class Estate:
-    """
-    Everything that the estate files say. Never changed: a changed file makes a new one.
+    """Everything that the estate files say. Never changed: a changed file makes a new one.
 
     Every question is answered from dictionaries made once, in the order of the files.
     """

@@ -1,5 +1,4 @@
-"""
-What is wrong with a configuration file, in words for the person who wrote it.
+"""What is wrong with a configuration file, in words for the person who wrote it.
 
 Turns the errors of pydantic into problems with file, line, key, value and reason. It knows TOML
 files and pydantic models, but neither the estate nor the settings.
@@ -51,8 +50,7 @@ _CONSEQUENCE: Final = "default_factory_not_called"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """
-    One thing that keeps a file from being used.
+    """One thing that keeps a file from being used.
 
     `line` is `None` and `key` empty where the file as a whole is meant; `value` is as it would be
     written in TOML, shortened, and `None` where it is absent, a table, or not to be shown.

@@ -1,5 +1,4 @@
-"""
-What one table of the estate says of another: ids given once, rooms that exist, one place at a
+"""What one table of the estate says of another: ids given once, rooms that exist, one place at a
 time for a node.
 
 It is handed tables that are valid each by itself, and returns problems. It reads no file.
@@ -37,8 +36,7 @@ class Written(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """
-    All tables of all files of an estate.
+    """All tables of all files of an estate.
 
     `refused_sites` are the ids of sites with mistakes of their own: what refers to them can't be
     judged. An empty string stands for a site whose id can't be read: no reference can be judged.

@@ -1,5 +1,4 @@
-"""
-One TOML file: read, decoded, and able to say on which line a key stands.
+"""One TOML file: read, decoded, and able to say on which line a key stands.
 
 Everything that can be wrong before meaning comes in (no such file, no UTF-8, no TOML) ends as one
 problem here. What the keys mean it must not know.
@@ -50,8 +49,7 @@ class Source:
     def problems_of(
         self, refused: ValidationError, model: type[BaseModel], prefix: KeyPath = ()
     ) -> list[Problem]:
-        """
-        What pydantic found wrong in the `model` that stands at `prefix`.
+        """What pydantic found wrong in the `model` that stands at `prefix`.
 
         The value of an unknown key is not shown: it may be a secret under a mistyped name.
         """

@@ -1,5 +1,4 @@
-"""
-Keeps the estate of a running service: takes a valid change of its files, refuses another.
+"""Keeps the estate of a running service: takes a valid change of its files, refuses another.
 
 It looks at times and sizes of the files, since that works on every file system. Who listens, and
 what a changed estate means for them, it must not know.
@@ -20,9 +19,15 @@ log = logging.getLogger(__name__)
 _Stamp = tuple[tuple[str, int, int, int] | tuple[str, str], ...]
 
 
-class EstateWatch:
+def estate_is_written(path: Path) -> bool:
+    """Whether there is any file of the estate at `path`: a folder without its main file is a
+    mistake, and is told as such.
     """
-    The estate in force. Built from `path`, it loads at once: `EstateError` if that is invalid.
+    return any(file.exists() for file in estate_files(path))
+
+
+class EstateWatch:
+    """The estate in force. Built from `path`, it loads at once: `EstateError` if that is invalid.
 
     Where there is no file at all, the estate is empty until there is one. `problem` tells why the
     files as they stand now are not in force, if they are not.
@@ -34,7 +39,7 @@ class EstateWatch:
         self._listeners: list[Callable[[Estate], None]] = []
         self.problem: EstateError | None = None
         self._seen = self._settling = _stamp(path)
-        self._has_file = self._is_written()
+        self._has_file = estate_is_written(path)
         self.current = load_estate(path, zone) if self._has_file else Estate()
 
     def on_change(self, listener: Callable[[Estate], None]) -> None:
@@ -42,8 +47,7 @@ class EstateWatch:
         self._listeners.append(listener)
 
     async def watch_loop(self, interval_s: float = 2.0) -> None:
-        """
-        Take changes for ever. A file is read once it has stood unchanged for one interval, so
+        """Take changes for ever. A file is read once it has stood unchanged for one interval, so
         that none is read half written.
         """
         while True:
@@ -58,7 +62,7 @@ class EstateWatch:
         """Read the files now; whether what they say is in force."""
         stamp = await asyncio.to_thread(_stamp, self._path)
         self._seen = self._settling = stamp
-        self._has_file = self._has_file or self._is_written()
+        self._has_file = self._has_file or estate_is_written(self._path)
         if not self._has_file:
             return True
         try:
@@ -68,10 +72,6 @@ class EstateWatch:
             return False
         self._take(estate)
         return True
-
-    def _is_written(self) -> bool:
-        # A folder without its main file is a mistake, and is told as such.
-        return any(file.exists() for file in estate_files(self._path))
 
     def _refuse(self, error: EstateError) -> None:
         self.problem = error
