@@ -187,9 +187,9 @@ async def test_at_most_32_packs_are_under_way_without_receipt(mosquitto, peer):
         assert len(peer.packs) == IN_FLIGHT
 
 
-async def test_what_a_crashed_node_held_arrives_after_its_restart(mosquitto, peer):
+async def test_what_a_crashed_node_held_arrives_as_soon_as_it_is_back(mosquitto, peer):
     peer.is_answering = False
-    node = make_node(mosquitto)
+    node = make_node(mosquitto, pace=Pace(reconnect_first_s=0.05))
     node.start()
     await eventually(lambda: node.taken >= 10)
     await node.crash()
@@ -203,6 +203,19 @@ async def test_what_a_crashed_node_held_arrives_after_its_restart(mosquitto, pee
     assert (node.log, node.next_seq) == (log, next_seq + node.taken - held)
     assert taken_by(node) == peer.readings
     assert node.state.boots == 2
+
+
+async def test_a_gateway_that_answers_wakes_a_node_that_had_backed_off(mosquitto, peer):
+    peer.is_answering = False
+    pace = Pace(Repeats(first_s=0.05), presence_first_s=0.2, presence_longest_s=0.2)
+    node = make_node(mosquitto, interval_s=3600, pace=pace)
+    async with powered(node):
+        await eventually(lambda: node.connected)
+        node.measure(1_795_388_400_000)
+        await eventually(lambda: node.resent >= 6)
+        peer.is_answering = True
+        # Its next try would have been 3.2 s away.
+        await eventually(lambda: node.receipted == 1, deadline_s=1.5)
 
 
 async def test_presence_tells_what_the_log_holds_until_it_is_answered(mosquitto, peer):
