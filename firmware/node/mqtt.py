@@ -23,7 +23,7 @@ _DISCONNECT = const(0xE0)
 _IO_TIMEOUT_MS = const(10_000)
 _ACK_TIMEOUT_MS = const(20_000)
 _UNACKED_MAX = const(32)
-_PAYLOAD_MAX = const(4096)
+_PAYLOAD_MAX = const(1024)
 
 class MqttError(Exception):
     """The connection is of no further use."""

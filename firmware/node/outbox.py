@@ -9,12 +9,16 @@ A *position* is segment number * 4096 + offset: it orders all packs of all logs.
 """
 
 import binascii
-import errno
 import os
 import struct
 from array import array
 
 from micropython import const
+
+# MicroPython's `errno` lacks some of these names.
+_ENOENT = const(2)
+_EEXIST = const(17)
+_ENOSPC = const(28)
 
 SEGMENT_SIZE = const(4096)
 _HEADER = const("<4sII")  # magic, log, first number; then CRC-32
@@ -24,7 +28,7 @@ _RECORD = const("<HII")  # payload size, number, CRC-32 over log, size, number a
 _RECORD_SIZE = const(10)
 PAYLOAD_MAX = const(512)
 
-_DONE = const("<4sIIIB")  # magic, dropped, rejected, scan position, number of open positions; then CRC
+_DONE = const("<4sIIIB")  # magic, dropped, rejected, scan position, open positions; then CRC
 _DONE_HEAD = const(17)
 _OPEN_MAX = const(8)
 
@@ -39,7 +43,7 @@ def _crc(log: int, size: int, seq: int, payload) -> int:
 
 class Outbox:
     """Opens or creates the outbox in `directory`. `random_u32()` draws logs. `open` has the
-    (log, number) of every pack that was fetched and not settled, by its position.
+    number of every pack that was fetched and not settled, by its position.
     """
 
     def __init__(self, directory: str, max_bytes: int, random_u32):
@@ -79,7 +83,7 @@ class Outbox:
         try:
             os.mkdir(self._directory)
         except OSError as error:
-            if error.errno != errno.EEXIST:
+            if error.errno != _EEXIST:
                 raise
         numbers = [int(e[0]) for e in os.ilistdir(self._directory) if e[0].isdigit()]
         if numbers:
@@ -124,7 +128,10 @@ class Outbox:
                 self._size = position % SEGMENT_SIZE
                 self.log = self._logs[index]
                 self.next = self._firsts[index] + self._counts[index]
-                self.damaged = not self.log or self._size != os.stat(self._path(self.newest))[6]
+                self.damaged = not self.log or self._tail_is_damaged()
+
+    def _tail_is_damaged(self) -> bool:
+        return os.stat(self._path(self.newest))[6] != self._size
 
     def _start(self, segment: int) -> int:
         return segment * SEGMENT_SIZE + _HEADER_SIZE
@@ -164,32 +171,33 @@ class Outbox:
         for position in struct.unpack_from("<{}I".format(count), data, _DONE_HEAD):
             record = self._peek(position) if position // SEGMENT_SIZE >= self.oldest else None
             if record:
-                self.open[position] = record[1:3]
+                self.open[position] = record[2]
                 self._again.append(position)
 
     # -- taking ----------------------------------------------------------------------------
 
     def take(self, payload: bytes) -> int:
         """Its number, once the pack is on flash. Raises OutboxError if it is not; then nothing
-        was taken, and the log ends here, since what the flash holds of it is not known.
+        was taken, and the log ends here unless the flash certainly holds nothing of it.
         """
         if len(payload) > PAYLOAD_MAX:
             raise OutboxError("pack of {} bytes, at most {}".format(len(payload), PAYLOAD_MAX))
         failure = None
         for _ in range(3):
             try:
-                if failure and failure.errno == errno.ENOSPC:
+                if failure and failure.errno == _ENOSPC:
                     self._drop_oldest()
                 return self._append(payload)
             except OSError as error:
                 failure = error
-                self.damaged = True
+                self.damaged = error.errno != _ENOSPC or self._tail_is_damaged()
         raise OutboxError("flash refuses: {!r}".format(failure))
 
     def _append(self, payload: bytes) -> int:
         if self.damaged:
             self._new_log()
-        elif self._size + _RECORD_SIZE + len(payload) > SEGMENT_SIZE:
+        # A segment stays a byte short of full: its end is a position, and must be its own.
+        elif self._size + _RECORD_SIZE + len(payload) >= SEGMENT_SIZE:
             self._new_segment(self.log, self.next)
         seq = self.next
         size = len(payload)
@@ -273,7 +281,7 @@ class Outbox:
             if record:
                 position, self._scan = self._scan, record[3]
                 self._unfetched -= 1
-                self.open[position] = record[1:3]
+                self.open[position] = record[2]
                 return position
             if self._scan // SEGMENT_SIZE >= self.newest:
                 return None
@@ -294,9 +302,13 @@ class Outbox:
         record = self._peek(position) if position in self.open else None
         return record[:3] if record else None
 
+    def log_of(self, position: int) -> int:
+        """The log that a pack of the outbox belongs to."""
+        return self._logs[position // SEGMENT_SIZE - self.oldest]
+
     def first(self, log: int) -> int:
         """The oldest number of `log` still held; its next number if none is."""
-        numbers = [seq for owner, seq in self.open.values() if owner == log]
+        numbers = [seq for position, seq in self.open.items() if self.log_of(position) == log]
         if numbers:
             return min(numbers)
         scanned = self._scan // SEGMENT_SIZE
@@ -357,7 +369,7 @@ class Outbox:
         try:
             os.remove(self._path(self.oldest))
         except OSError as error:
-            if error.errno != errno.ENOENT:
+            if error.errno != _ENOENT:
                 raise
         self.oldest += 1
         self._logs = self._logs[1:]

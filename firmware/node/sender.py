@@ -6,6 +6,8 @@ pack the gateway can't read never stops the others. It must not know sockets or 
 an argument, in seconds of any clock that does not run backwards.
 """
 
+from array import array
+
 from micropython import const
 
 _IN_FLIGHT_MAX = const(32)
@@ -13,90 +15,100 @@ _WAIT_FIRST_S = const(60)
 _WAIT_MAX_S = const(3600)
 _SENDS_MAX = const(20)
 
-
-class _Flight:
-    def __init__(self, position: int):
-        self.position = position
-        self.due_s = 0
-        self.wait_s = _WAIT_FIRST_S
-        self.sent = self.overtaken = False
-        self.passed_over = 0
+_SENT = const(1)
+_PASSED_OVER = const(2)
 
 
 class Sender:
-    """`encode(payload, log, seq)` makes the pack of what the outbox holds."""
+    """`encode(payload, log, number)` makes the pack of what the outbox holds.
+
+    What is in flight lies in slots of a few arrays: as objects it would be 5 KiB of heap.
+    """
 
     def __init__(self, outbox, encode):
         self._outbox = outbox
         self._encode = encode
-        self._flights = []
+        self._positions = array("I", [0] * _IN_FLIGHT_MAX)
+        self._due_s = array("I", [0] * _IN_FLIGHT_MAX)
+        self._sends = bytearray(_IN_FLIGHT_MAX)
+        self._states = bytearray(_IN_FLIGHT_MAX)
+        self._times_passed_over = bytearray(_IN_FLIGHT_MAX)
 
     def new_session(self):
         """Everything without receipt is due now."""
-        for flight in self._flights:
-            flight.due_s = 0
-            flight.wait_s = _WAIT_FIRST_S
+        for slot in range(_IN_FLIGHT_MAX):
+            self._due_s[slot] = 0
+            self._sends[slot] = 0
 
     def next(self, now_s: int):
         """The next pack to publish as bytes, then taken as sent; None when nothing is due."""
         while True:
-            flight = self._due(now_s)
-            if flight is None:
+            slot = self._due(now_s)
+            if slot is None:
                 return None
-            record = self._outbox.read(flight.position)
+            position = self._positions[slot]
+            record = self._outbox.read(position)
             if record is None:
-                self._flights.remove(flight)
-                if self._outbox.open.get(flight.position):
-                    self._outbox.lose(flight.position)
+                self._positions[slot] = 0
+                if position in self._outbox.open:
+                    self._outbox.lose(position)
                 continue
             pack = self._encode(*record)
-            if flight.passed_over >= _SENDS_MAX:
-                self._flights.remove(flight)
-                self._outbox.reject(flight.position, pack)
+            if self._times_passed_over[slot] >= _SENDS_MAX:
+                self._positions[slot] = 0
+                self._outbox.reject(position, pack)
                 continue
-            self._sent(flight, now_s)
+            self._due_s[slot] = now_s + min(_WAIT_FIRST_S << self._sends[slot], _WAIT_MAX_S)
+            self._sends[slot] = min(self._sends[slot] + 1, 10)
+            self._states[slot] = _SENT
             return pack
 
     def _due(self, now_s: int):
-        for flight in self._flights:
-            if flight.due_s <= now_s:
-                return flight
-        if len(self._flights) >= _IN_FLIGHT_MAX:
-            return None
+        """The slot of the oldest pack that is due, of a new one where none is; or None."""
+        oldest = free = None
+        for slot in range(_IN_FLIGHT_MAX):
+            position = self._positions[slot]
+            if not position:
+                free = slot
+            elif self._due_s[slot] <= now_s:
+                if oldest is None or position < self._positions[oldest]:
+                    oldest = slot
+        if oldest is not None or free is None:
+            return oldest
         position = self._outbox.fetch()
         if position is None:
             return None
-        flight = _Flight(position)
-        self._flights.append(flight)
-        return flight
+        self._positions[free] = position
+        self._due_s[free] = self._sends[free] = 0
+        self._states[free] = self._times_passed_over[free] = 0
+        return free
 
-    def _sent(self, flight: _Flight, now_s: int):
-        flight.due_s = now_s + flight.wait_s
-        flight.wait_s = min(flight.wait_s * 2, _WAIT_MAX_S)
-        flight.sent = True
-        flight.overtaken = False
-
-    def receipt(self, log, ranges) -> int:
+    def receipt(self, log: str, ranges) -> int:
         """Settles what a receipt names (log as in JSON, inclusive ranges); how many that were."""
-        settled = []
-        for flight in self._flights:
-            number = self._outbox.open.get(flight.position)
-            if number and "{:08x}".format(number[0]) == log and _within(number[1], ranges):
-                settled.append(flight)
-        for flight in settled:
-            self._flights.remove(flight)
-            self._outbox.settle(flight.position)
+        wanted = int(log, 16)
+        settled = [
+            slot
+            for slot in range(_IN_FLIGHT_MAX)
+            if self._positions[slot] in self._outbox.open
+            and self._outbox.log_of(self._positions[slot]) == wanted
+            and _within(self._outbox.open[self._positions[slot]], ranges)
+        ]
+        latest = 0
+        for slot in settled:
+            latest = max(latest, self._positions[slot])
+            self._outbox.settle(self._positions[slot])
+            self._positions[slot] = 0
         if settled:
-            self._pass_over(max(flight.position for flight in settled))
+            self._pass_over(latest)
             self._outbox.save()
         return len(settled)
 
-    def _pass_over(self, position: int):
+    def _pass_over(self, latest: int):
         # Once a sending: an outage of the gateway must not count against what it never saw.
-        for flight in self._flights:
-            if flight.sent and not flight.overtaken and flight.position < position:
-                flight.overtaken = True
-                flight.passed_over += 1
+        for slot in range(_IN_FLIGHT_MAX):
+            if self._states[slot] == _SENT and 0 < self._positions[slot] < latest:
+                self._states[slot] = _PASSED_OVER
+                self._times_passed_over[slot] += 1
 
 
 def _within(seq: int, ranges) -> bool:

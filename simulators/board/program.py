@@ -17,9 +17,8 @@ import firmware
 
 SOURCES: Final = Path(firmware.__file__).parent / "node"
 
-# 96 KiB on 64 bits is about what an ESP32 leaves to a program; 10 KiB is what the stand-ins for
-# the chip's own modules take, which it has in ROM. The sources need room for the compiler besides.
-_HEAP: Final = "106k"
+# On 64 bits about what an ESP32 leaves to a program. The sources need room for the compiler besides.
+_HEAP: Final = "96k"
 _HEAP_WITH_COMPILER: Final = "256k"
 
 
