@@ -1,0 +1,37 @@
+"""Encodes a sample of the contract as a node does: `encode_sample.py FILE`."""
+
+import json
+import sys
+
+import pack
+import senml
+
+
+def scaled(text, decimals):
+    """The text of a decimal number or a boolean as an integer in the smallest step."""
+    if text in ("true", "false"):
+        return int(text == "true")
+    whole, _, fraction = text.partition(".")
+    fraction += "0" * (decimals - len(fraction))
+    return int(whole + fraction)
+
+
+def main(path):
+    with open(path) as file:
+        sample = json.load(file)
+    if sample["time"] is None:
+        payload = pack.encode_head_rtc(sample["rtc_s"], 7)
+    else:
+        payload = pack.encode_head(sample["time"])
+    offsets_ms = sample.get("offsets_ms", [0] * len(sample["readings"]))
+    for (quantity, channel, text), offset_ms in zip(sample["readings"], offsets_ms):
+        number = senml.number(quantity)
+        entry = senml.QUANTITIES[number].split(" ")
+        value = scaled(text, int(entry[2]) if len(entry) > 1 else 0)
+        payload += pack.encode_reading(number, value, channel, offset_ms)
+    log = int(sample["log"], 16)
+    encoded = senml.encode(payload, sample["node"], log, sample["seq"], sample["first"])
+    sys.stdout.write(encoded.decode())
+
+
+main(sys.argv[1])

