@@ -43,23 +43,25 @@ Profile = Literal[
 ]
 _Degrees = Annotated[float, Field(ge=-40, le=60)]
 _Ppm = Annotated[float, Field(ge=400, le=10_000)]
+# Compared with the milder threshold, which may have been moved beyond this one's default.
+_Compared = Field(validate_default=True)
 
 
 class Thresholds(EstateModel):
     """Beyond which values something is said; docs/estate.md gives the source of each default."""
 
     co2_attention_ppm: _Ppm = 800
-    co2_insufficient_ppm: _Ppm = 1500
+    co2_insufficient_ppm: Annotated[_Ppm, _Compared] = 1500
     heating_occupied_c: _Degrees = 19
     heating_closed_day_c: _Degrees = 16
     heating_closed_long_c: _Degrees = 8
     nursery_mean_c: _Degrees = 22
-    nursery_room_c: _Degrees = 24
+    nursery_room_c: Annotated[_Degrees, _Compared] = 24
     cold_c: _Degrees = 16
     frost_warning_c: _Degrees = 8
-    frost_critical_c: _Degrees = 5
+    frost_critical_c: Annotated[_Degrees, _Compared] = 5
     hot_c: _Degrees = 26
-    very_hot_c: _Degrees = 28
+    very_hot_c: Annotated[_Degrees, _Compared] = 28
     silent_after_cadences: Annotated[float, Field(gt=1, le=1000)] = 3
 
     @field_validator("co2_insufficient_ppm", "frost_critical_c", "very_hot_c", "nursery_room_c")
