@@ -170,6 +170,7 @@ def _web_context(settings: Settings, parts: _Parts, estate: EstateWatch) -> WebC
         clock_ms=parts.clock_ms,
         language=settings.ui.language,
         zone=settings.zone,
+        read_without_account=settings.http.read_without_account,
     )
 
 

@@ -51,6 +51,14 @@ class Gateway(Server):
             assert response.status == 200, await response.text()
             return await response.json()
 
+    async def is_well(self) -> bool:
+        """Whether it is connected to its broker; a pack sent before that finds nobody."""
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"{self.url}/healthz") as response,
+        ):
+            return response.status == 200
+
     def reader(self) -> StoreReader:
         return StoreReader(self.data)
 

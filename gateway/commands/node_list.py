@@ -2,15 +2,14 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
 
-from gateway.nodes import NodeRegistry
+from gateway.nodes import NodeRegistry, Presence
 from gateway.presence import stored_presences
 from gateway.settings import Settings, load_settings
-from ingest.estate.model import Estate
 from ingest.estate.watch import EstateWatch
 from ingest.store.database import FILE_NAME
 from ingest.store.reader import StoreReader
@@ -49,10 +48,7 @@ def command(settings_file: Path | None, *, as_json: bool) -> None:
     """
     rows = list_nodes(load_settings(settings_file), time.time_ns() // 1_000_000)
     if as_json:
-        fields = NodeRow.__dataclass_fields__
-        click.echo(
-            json.dumps([{name: getattr(r, name) for name in fields} for r in rows], indent=2)
-        )
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     if not rows:
         click.echo("No node is declared in the estate, and none has spoken yet.")
@@ -64,50 +60,60 @@ def list_nodes(settings: Settings, now_ms: int) -> list[NodeRow]:
     """The rows, declared nodes first in the order of the estate."""
     estate = EstateWatch(settings.estate_file, settings.zone).current
     declared = [node.id for node in estate.nodes]
-    if not (settings.data.dir / FILE_NAME).exists():
-        nothing = NodeRegistry()
-        return [_row(node, estate, nothing, {}, (0, 0), now_ms) for node in declared]
-    with StoreReader(settings.data.dir) as reader:
-        nodes = stored_presences((node, *said) for node, said in reader.presences().items())
-        last: dict[str, int] = {}
-        for series, point in reader.latest():
-            last[series.node] = max(point.measured_at_ms, last.get(series.node, 0))
-        gaps: dict[str, tuple[int, int]] = {}
-        for log in reader.logs():
-            missing, lost = gaps.get(log.node, (0, 0))
-            gaps[log.node] = (missing + _size(log.missing()), lost + _size(log.lost()))
-        known = declared + [node for node in reader.nodes() if node not in set(declared)]
-    return [_row(node, estate, nodes, last, gaps.get(node, (0, 0)), now_ms) for node in known]
+    known = _Known()
+    if (settings.data.dir / FILE_NAME).exists():
+        with StoreReader(settings.data.dir) as reader:
+            known = _read(reader)
+    others = [node for node in known.nodes if node not in set(declared)]
+    return [_row(node, estate.placement(node, now_ms), known) for node in declared + others]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the store tells of nodes: their presences, last times and gaps (missing, lost)."""
+
+    nodes: list[str] = field(default_factory=list)
+    presences: NodeRegistry = field(default_factory=NodeRegistry)
+    last_ms: dict[str, int] = field(default_factory=dict)
+    gaps: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def _read(reader: StoreReader) -> _Known:
+    said = ((node, *presence) for node, presence in reader.presences().items())
+    known = _Known(reader.nodes(), stored_presences(said))
+    for series, point in reader.latest():
+        known.last_ms[series.node] = max(point.measured_at_ms, known.last_ms.get(series.node, 0))
+    for log in reader.logs():
+        missing, lost = known.gaps.get(log.node, (0, 0))
+        known.gaps[log.node] = (missing + _size(log.missing()), lost + _size(log.lost()))
+    return known
 
 
 def _size(ranges: list[tuple[int, int]]) -> int:
     return sum(last - first + 1 for first, last in ranges)
 
 
-def _row(
-    node: str,
-    estate: Estate,
-    nodes: NodeRegistry,
-    last: dict[str, int],
-    gaps: tuple[int, int],
-    now_ms: int,
-) -> NodeRow:
-    presence = nodes.get(node)
-    state = "never seen"
-    if presence is not None:
-        state = "online" if presence.online else "asleep" if presence.asleep else "offline"
-    elif node in last:
-        state = "no presence"
+def _row(node: str, room: str | None, known: _Known) -> NodeRow:
+    presence = known.presences.get(node)
+    missing, lost = known.gaps.get(node, (0, 0))
     return NodeRow(
         node=node,
-        room=estate.placement(node, now_ms),
-        state=state,
+        room=room,
+        state=_state(presence, has_readings=node in known.last_ms),
         firmware=presence.firmware if presence else None,
         sensors=list(presence.sensors) if presence else [],
-        last_measured_at_ms=last.get(node),
-        missing_packs=gaps[0],
-        lost_packs=gaps[1],
+        last_measured_at_ms=known.last_ms.get(node),
+        missing_packs=missing,
+        lost_packs=lost,
     )
+
+
+def _state(presence: Presence | None, *, has_readings: bool) -> str:
+    if presence is None:
+        return "no presence" if has_readings else "never seen"
+    if presence.online:
+        return "online"
+    return "asleep" if presence.asleep else "offline"
 
 
 def _line(row: NodeRow) -> str:

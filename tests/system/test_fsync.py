@@ -18,9 +18,14 @@ from tests.servers import Server, eventually, require, running
 
 NODE = "3c71bf4a2b10"
 PACKS = 5
+SENDS = ("sendto", "sendmsg", "write", "writev")
 
 _CALL = re.compile(r"^(?P<pid>\d+) +(?P<name>\w+)\((?P<arguments>.*)$")
 _RESUMED = re.compile(r"^(?P<pid>\d+) +<\.\.\. (?P<name>\w+) resumed>")
+
+
+def hexed(data: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def events_of(trace: str) -> list[tuple[str, str]]:
@@ -36,7 +41,7 @@ def events_of(trace: str) -> list[tuple[str, str]]:
         call = _CALL.match(line)
         if call is None:
             continue
-        on_wal = "preau.db-wal>" in call["arguments"].split(",")[0]
+        on_wal = f"{hexed(b'preau.db-wal')}>" in call["arguments"].split(",")[0]
         if call["name"] == "pwrite64" and on_wal:
             events.append(("wal write", call["arguments"]))
         elif call["name"] == "fdatasync" and on_wal:
@@ -44,14 +49,9 @@ def events_of(trace: str) -> list[tuple[str, str]]:
                 syncing.add(call["pid"])
             else:
                 events.append(("wal sync", ""))
-        elif call["name"] in ("sendto", "write", "sendmsg", "writev"):
-            if "TCP" in call["arguments"].split(",")[0]:
-                events.append(("send", call["arguments"]))
+        elif call["name"] in SENDS and "TCP" in call["arguments"].split(",")[0]:
+            events.append(("send", call["arguments"]))
     return events
-
-
-def hexed(data: bytes) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 async def test_the_wal_is_synced_between_a_packs_write_and_its_puback(
@@ -70,6 +70,7 @@ async def test_the_wal_is_synced_between_a_packs_write_and_its_puback(
     client.subscribe(f"preau/v1/{NODE}/receipts")
     client.loop_start()
     with running(Gateway(tmp_path / "gateway", mosquitto.port, prefix=prefix)) as gateway:
+        await eventually(gateway.is_well)
         for seq, value in enumerate(values, 1):
             pack = [Reading("temperature", "main", (now_s - 100 + seq) * 1000, value)]
             payload = encode_pack(NODE, pack, log="aa00aa00", seq=seq, first=1)
