@@ -1,5 +1,4 @@
-"""
-Tells open pages that something changed, without a queue that could grow.
+"""Tells open pages that something changed, without a queue that could grow.
 
 Each listener has one pending mark: many changes before it looks are one.
 """

@@ -1,5 +1,4 @@
-"""
-The state of the service in words: what `/healthz` says and the page repeats.
+"""The state of the service in words: what `/healthz` says and the page repeats.
 
 Plain data, filled by the service; it asks nobody.
 """

@@ -1,5 +1,4 @@
-"""
-Takes batches from the session into the store, and acknowledges what is durable.
+"""Takes batches from the session into the store, and acknowledges what is durable.
 
 The order is the product's promise: commit first, then PUBACK, then the receipt. Between the two
 threads stands only this loop: decoding and committing run on the writer's thread.

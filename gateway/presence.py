@@ -1,5 +1,4 @@
-"""
-Answers presences: keeps what nodes say of themselves, and tells each the time.
+"""Answers presences: keeps what nodes say of themselves, and tells each the time.
 
 A node that gets its answer knows that the gateway lives and sends what it holds; so after every
 connection to the broker the retained presences are answered too, at a bounded rate.

@@ -18,8 +18,7 @@ def ranges_of(numbers: Iterable[int]) -> list[list[int]]:
 def encode_receipt(
     now_ms: int, hello: str | None, log: str | None, numbers: Iterable[int] = ()
 ) -> bytes:
-    """
-    A receipt for `numbers` of `log`; without numbers it only answers a presence.
+    """A receipt for `numbers` of `log`; without numbers it only answers a presence.
 
     `now` is rounded down to whole seconds: an ESP32's floats can't hold more.
     """

@@ -1,5 +1,4 @@
-"""
-The errors of the whole project, sorted by what the caller does about them.
+"""The errors of the whole project, sorted by what the caller does about them.
 
 Below the root stand only two kinds: try again later (`TransientError`), or refuse and count
 (`PermanentError`). It knows nothing of who raises them.

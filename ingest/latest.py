@@ -1,5 +1,4 @@
-"""
-The last measured reading of every series, in memory: what the overview shows.
+"""The last measured reading of every series, in memory: what the overview shows.
 
 It is brought up to date after a commit, by the thread that reads it, and filled from the store at
 the start. "Latest" means last measured, whatever arrived last.

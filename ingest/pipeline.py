@@ -1,5 +1,4 @@
-"""
-The way of a message from the broker into the store: decode, judge, commit.
+"""The way of a message from the broker into the store: decode, judge, commit.
 
 It knows no MQTT client: it is handed topics and payloads, and says afterwards what is durable, so
 that the caller can acknowledge. `prepare` and `commit` are apart so that a commit that failed for

@@ -1,5 +1,4 @@
-"""
-Judges values: physical limits, error codes of sensors, spikes, frozen values.
+"""Judges values: physical limits, error codes of sensors, spikes, frozen values.
 
 Pure but for the `History` that it is handed and brings up to date. A judgement is stored with the
 value; nothing is dropped for it.

@@ -1,5 +1,4 @@
-"""
-The catalogue of what Préau measures: one entry a quantity, and nothing else to change.
+"""The catalogue of what Préau measures: one entry a quantity, and nothing else to change.
 
 It holds units, physical limits and the codes by which a sensor says that it has failed. It knows
 neither packs nor stores.
@@ -14,8 +13,7 @@ Kind = Literal["number", "boolean"]
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """
-    One quantity of the contract.
+    """One quantity of the contract.
 
     `minimum` and `maximum` are the limits of what a working sensor can report indoors and
     outdoors in France, in `unit`; beyond them a value is bad. `error_codes` are values that a chip

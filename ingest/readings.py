@@ -1,5 +1,4 @@
-"""
-What a decoded message holds: readings, the pack they came in, and what of it was refused.
+"""What a decoded message holds: readings, the pack they came in, and what of it was refused.
 
 Plain data. It knows neither JSON nor the store.
 """
@@ -39,8 +38,7 @@ class Reading(NamedTuple):
 
 
 class LogPosition(NamedTuple):
-    """
-    The place of a pack in its node's log: design of receipts and audit rests on it.
+    """The place of a pack in its node's log: design of receipts and audit rests on it.
 
     `first` is the oldest number that the node still holds, `None` where it could not be read.
     """

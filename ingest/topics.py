@@ -1,5 +1,4 @@
-"""
-The topics of contract v1, and the identities that stand in them.
+"""The topics of contract v1, and the identities that stand in them.
 
 Strings only: no client, no payload.
 """

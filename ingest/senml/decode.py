@@ -1,5 +1,4 @@
-"""
-SenML JSON (RFC 8428) of contract v1: payloads to packs, and packs to payloads.
+"""SenML JSON (RFC 8428) of contract v1: payloads to packs, and packs to payloads.
 
 Pure: the time of reception is an argument, nothing is stored, nobody is asked. Whatever the bytes
 are, decoding ends in a `Pack` or in a `PackError`; records that can't be used are set apart in
@@ -71,8 +70,7 @@ _decoder: Final = msgspec.json.Decoder(list[_Record])
 
 
 def decode_pack(payload: bytes, node: str, received_at_ms: int) -> Pack:
-    """
-    Decode what `node` published on its readings topic.
+    """Decode what `node` published on its readings topic.
 
     Raises `PackError` where the whole payload is no pack of that node.
     """

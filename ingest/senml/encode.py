@@ -16,8 +16,7 @@ def encode_pack(
     seq: int | None = None,
     first: int | None = None,
 ) -> bytes:
-    """
-    The payload of a pack as a node writes it: the same bytes for the same readings.
+    """The payload of a pack as a node writes it: the same bytes for the same readings.
 
     `bt` is the time of the first reading in whole seconds. Values are rounded to the decimals of
     their quantity. Raises `ValueError` for an unknown quantity or no reading.

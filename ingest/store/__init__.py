@@ -1,5 +1,4 @@
-"""
-The local store: SQLite as journal of every deployment and as its embedded database.
+"""The local store: SQLite as journal of every deployment and as its embedded database.
 
 One writer holds the lock of the data folder (`StoreWriter`); everybody else reads (`StoreReader`).
 """

@@ -8,8 +8,7 @@ from ingest.store.database import FILE_NAME, damaged, open_for_reading
 
 
 def check_store(folder: Path) -> list[str]:
-    """
-    What is wrong with the store in `folder`, a sentence each; empty where all is well.
+    """What is wrong with the store in `folder`, a sentence each; empty where all is well.
 
     Reads the whole file (about 3 s a GB). A folder without a store is well.
     """

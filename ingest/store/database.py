@@ -1,5 +1,4 @@
-"""
-Opens the store's file: its identity, its schema and the lock of its writer.
+"""Opens the store's file: its identity, its schema and the lock of its writer.
 
 It knows how connections are set up and how schema files are applied, not what the tables mean.
 """
@@ -47,8 +46,7 @@ def schema_files() -> list[tuple[int, str]]:
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:
-    """
-    The one writing connection; creates or upgrades the store. The caller holds the lock.
+    """The one writing connection; creates or upgrades the store. The caller holds the lock.
 
     Raises `StoreError` where the file is no store of ours, is newer, or is damaged.
     """

@@ -1,5 +1,4 @@
-"""
-Dead letters: what could not be used, kept with its reason, unique by content.
+"""Dead letters: what could not be used, kept with its reason, unique by content.
 
 It writes and reads the tables `dead_letter` and `dead_letter_overflow` on a connection that it is
 handed, inside the caller's transaction.
@@ -20,8 +19,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """
-    One message, or one record of it, that is kept aside.
+    """One message, or one record of it, that is kept aside.
 
     `node` is `None` where the topic names none; `log` and `seq` where they could not be read.
     """

@@ -1,5 +1,4 @@
-"""
-The readings of one pack as a blob of the journal: 22 bytes each, little endian.
+"""The readings of one pack as a blob of the journal: 22 bytes each, little endian.
 
 series u32, measured_at ms i64, value f64, quality u8, time source u8.
 """

@@ -1,5 +1,4 @@
-"""
-Sorts the journal into the table of readings, where repeats and conflicts come to light.
+"""Sorts the journal into the table of readings, where repeats and conflicts come to light.
 
 It works on a connection inside the caller's transaction. Key of a reading: node, quantity, channel
 and time of measuring. Same key and value: a repeat, not stored again. Same key, other value: a

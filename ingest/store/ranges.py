@@ -1,5 +1,4 @@
-"""
-Sets of whole numbers as sorted inclusive ranges: the pack numbers of one log.
+"""Sets of whole numbers as sorted inclusive ranges: the pack numbers of one log.
 
 Pure: `add` says what changed, for the caller to write down.
 """
@@ -43,8 +42,7 @@ class Ranges:
         return self._lasts[-1] if self._lasts else 0
 
     def add(self, number: int) -> tuple[int, int, int | None] | None:
-        """
-        Put `number` in; `None` where it was there.
+        """Put `number` in; `None` where it was there.
 
         Else (first, last, swallowed): the range that holds it now, whose `first` replaces an older
         `first` that is `swallowed` when two ranges have met or one has grown downwards.

@@ -1,5 +1,4 @@
-"""
-Reads the store beside its writer: series, readings, dead letters, logs, presences.
+"""Reads the store beside its writer: series, readings, dead letters, logs, presences.
 
 A reader sees what is committed, folded or not. It opens read-only, never checkpoints and reads in
 short transactions. It knows no rooms: places are resolved by whoever asks.
@@ -50,8 +49,7 @@ class Average(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """
-    What is known of one log: numbers received, and what the node said of it.
+    """What is known of one log: numbers received, and what the node said of it.
 
     `first_held`: what is below and was not received is lost, and known to be.
     `next_announced`: the number that the node gives next, 1 where it has not said.

@@ -1,5 +1,4 @@
-"""
-The store's one writer: commits packs, keeps the ranges of their logs, remembers presences.
+"""The store's one writer: commits packs, keeps the ranges of their logs, remembers presences.
 
 It runs on one thread, the caller's. A commit only appends; `ingest.store.fold` sorts the readings
 in afterwards. It knows neither JSON nor topics.
@@ -29,8 +28,7 @@ SeriesKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class PackToStore:
-    """
-    A pack as it is committed: its place in the log, and its judged readings.
+    """A pack as it is committed: its place in the log, and its judged readings.
 
     Each reading is (quantity, channel, measured_at_ms, value, quality, time_source).
     """
@@ -64,8 +62,7 @@ class _Log:
 
 
 class StoreWriter:
-    """
-    Holds the lock of a data folder and the only connection that writes to its store.
+    """Holds the lock of a data folder and the only connection that writes to its store.
 
     Every method is one transaction: done when it returns, undone when it raises. Raises
     `StoreFullError` when the disk has no room, `TransientError` for other failures of the disk.
