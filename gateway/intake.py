@@ -122,9 +122,9 @@ class Intake:
                 self.metrics.receipts.inc()
 
     def _tell(self, outcome: Outcome) -> None:
-        self.metrics.packs.inc(outcome.packs)
+        self.metrics.packs.inc(len(outcome.packs))
         self.metrics.readings.inc(outcome.readings)
         for reason, letters in outcome.dead_letters.items():
             self.metrics.dead_letters.labels(reason).inc(letters)
-        self.latest.update(outcome.latest)
+        self.latest.update(outcome.packs)
         self.changes.notify()

@@ -5,18 +5,9 @@ the start. "Latest" means last measured, whatever arrived last.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from ingest.store.reader import Point, Series
-
-
-class LatestUpdate(NamedTuple):
-    """A reading that is now in the store."""
-
-    node: str
-    quantity: str
-    channel: str
-    point: Point
+from ingest.store.writer import PackToStore
 
 
 class LatestReadings:
@@ -26,17 +17,21 @@ class LatestReadings:
         self._nodes: dict[str, dict[tuple[str, str], Point]] = {}
         self.revision = 0
         """Grows whenever something changed."""
-        self.update(LatestUpdate(s.node, s.quantity, s.channel, point) for s, point in stored)
+        for series, point in stored:
+            self._nodes.setdefault(series.node, {})[series.quantity, series.channel] = point
 
-    def update(self, updates: Iterable[LatestUpdate]) -> set[str]:
-        """Take in what was stored; the nodes of which something changed."""
+    def update(self, packs: Iterable[PackToStore]) -> set[str]:
+        """Take in packs that are now stored; the nodes of which something changed."""
         changed = set()
-        for node, quantity, channel, point in updates:
-            readings = self._nodes.setdefault(node, {})
-            standing = readings.get((quantity, channel))
-            if standing is None or point.measured_at_ms > standing.measured_at_ms:
-                readings[quantity, channel] = point
-                changed.add(node)
+        for pack in packs:
+            received_at_ms = pack.received_at_ms
+            readings = self._nodes.setdefault(pack.node, {})
+            for quantity, channel, measured_at_ms, value, quality, source in pack.readings:
+                standing = readings.get((quantity, channel))
+                if standing is None or measured_at_ms > standing.measured_at_ms:
+                    point = Point(measured_at_ms, value, quality, received_at_ms, source)
+                    readings[quantity, channel] = point
+                    changed.add(pack.node)
         self.revision += bool(changed)
         return changed
 

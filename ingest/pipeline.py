@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingest.errors import PackError
-from ingest.latest import LatestUpdate
 from ingest.quality import History, judge
 from ingest.quantities import QUANTITIES
 from ingest.readings import LogPosition, Pack
 from ingest.senml import decode_pack, salvage_position
 from ingest.store.deadletters import DeadLetter
-from ingest.store.reader import Point
 from ingest.store.writer import PackToStore, StoreWriter
 from ingest.topics import parse_topic
 
@@ -45,13 +43,12 @@ class Prepared:
 class Outcome:
     """What a commit has made durable."""
 
-    packs: int = 0
+    packs: list[PackToStore]
     readings: int = 0
     dead_letters: Counter[str] = field(default_factory=Counter)
     """By reason."""
     received: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     """Pack numbers, stored or dead-lettered, by (node, log): what receipts are given for."""
-    latest: list[LatestUpdate] = field(default_factory=list)
 
 
 class Pipeline:
@@ -88,17 +85,11 @@ class Pipeline:
     def commit(self, prepared: Prepared) -> Outcome:
         """Make a batch durable. Raises `TransientError`; the same batch may be tried again."""
         self._store.commit(prepared.packs, prepared.letters)
-        outcome = Outcome(packs=len(prepared.packs))
+        outcome = Outcome(prepared.packs)
         for pack in prepared.packs:
             outcome.readings += len(pack.readings)
             if pack.position is not None:
                 _note_received(outcome, pack.node, pack.position.log, pack.position.seq)
-            outcome.latest += [
-                LatestUpdate(
-                    pack.node, q, c, Point(at, value, quality, pack.received_at_ms, source)
-                )
-                for q, c, at, value, quality, source in pack.readings
-            ]
         for letter in prepared.letters:
             outcome.dead_letters[letter.reason] += 1
             if letter.node and letter.log is not None and letter.seq is not None:
@@ -126,7 +117,7 @@ class Pipeline:
             if history is None:
                 history = histories[quantity, channel] = History()
             quality = judge(QUANTITIES[quantity], value, measured_at_ms, history)
-            readings.append((quantity, channel, measured_at_ms, value, int(quality), int(source)))
+            readings.append((quantity, channel, measured_at_ms, value, quality, source))
         return PackToStore(pack.node, pack.position, received_at_ms, readings)
 
 

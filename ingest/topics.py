@@ -4,6 +4,7 @@ Strings only: no client, no payload.
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 PREFIX: Final = "preau/v1"
@@ -30,6 +31,7 @@ def topic_of(node: str, kind: str) -> str:
     return f"{PREFIX}/{node}/{kind}"
 
 
+@lru_cache(maxsize=65536)
 def parse_topic(topic: str) -> Topic | None:
     """Take a topic apart; `None` where it is not one of contract v1."""
     parts = topic.split("/")
