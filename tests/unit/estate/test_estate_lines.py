@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from ingest.estate.lines import KeyPath, Lines
 
 BARE = st.text("abcxyz019_-", min_size=1, max_size=4)
-QUOTED = st.text('a. "#]=\\[\'é\t', min_size=0, max_size=4)
+QUOTED = st.text("a. \"#]=\\['é\t", min_size=0, max_size=4)
 KEYS = BARE | QUOTED
 SCALARS = (
     st.integers(-999, 999)
     | st.booleans()
     | st.floats(allow_nan=False, allow_infinity=False, width=32)
-    | st.text('a"\'\\\n#[]{},=é ', max_size=12)
+    | st.text("a\"'\\\n#[]{},=é ", max_size=12)
 )
 VALUES = st.recursive(
     SCALARS,
@@ -184,6 +184,6 @@ def test_an_array_nested_deeper_than_the_stack_is_gone_past():
     assert Lines(text).line_of(("b",)) == 2
 
 
-@given(st.text('[]{}=.,"\'#\n a1', max_size=40))
+@given(st.text("[]{}=.,\"'#\n a1", max_size=40))
 def test_a_text_that_is_no_toml_ends_the_search_too(text):
     assert Lines(text).line_of(("a",)) >= 1

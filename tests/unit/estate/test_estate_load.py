@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.estate.load import EstateError, load_estate
-from ingest.estate.model import Hours
+from ingest.estate.model import Hours, Thresholds
 
 SCHOOL = """\
 [[site]]
@@ -216,9 +216,9 @@ def test_ids_given_twice_are_told_with_both_lines_across_files(tmp_path):
     room = '[[site.building.room]]\nid = "cp-a"\nname = "again"\n'
     file = write(tmp_path, SCHOOL + room + NODE, other=SCHOOL + NODE.partition("\n\n")[0])
 
+    again = 'id = "cp-a": is already used at estate.toml:10'
     assert problems_of(file) == [
-        'estate.toml:15: site[0].building[0].room[1].id = "cp-a": is already used at '
-        "estate.toml:10",
+        f"estate.toml:15: site[0].building[0].room[1].{again}",
         'estate.d/other.toml:2: site[0].id = "ferry": is already used at estate.toml:2',
         'estate.d/other.toml:15: node[0].id = "3c71bf4a2b10": is already used at estate.toml:18',
     ]
@@ -279,26 +279,33 @@ def test_all_problems_of_all_files_are_told_together_in_their_order(tmp_path):
     ]
 
 
+def is_estate_or_problems(file: Path) -> bool:
+    try:
+        load_estate(file)
+    except EstateError as error:
+        return len(error.problems) > 0
+    return True
+
+
 @given(st.text("ab\"'=[]{}.\n#1-é", max_size=60) | st.binary(max_size=60))
 def test_any_content_ends_in_an_estate_or_in_its_problems(tmp_path_factory, content):
     file = tmp_path_factory.mktemp("any") / "estate.toml"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    try:
-        load_estate(file)
-    except EstateError as error:
-        assert error.problems
+    assert is_estate_or_problems(file)
 
 
+KEYS = (
+    *("site", "node", "contact", "calendar", "closure", "thresholds", "id", "name", "building"),
+    *("room", "hours", "mon", "placement", "since", "until", "area_m2", "volume_m3", "height_m"),
+    *("sites", "first", "last", "x"),
+)
 JSON_LIKE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                "site node contact calendar closure thresholds id name building room hours mon "
-                "placement since until area_m2 volume_m3 height_m sites first last x".split()
-            ),
+            st.sampled_from(KEYS),
             inner,
             max_size=4,
         )
@@ -320,16 +327,11 @@ def to_toml(value: object) -> str:
 
 
 @given(st.dictionaries(st.sampled_from(["site", "node", "contact", "calendar", "name"]), JSON_LIKE))
-def test_any_data_under_the_known_keys_ends_in_an_estate_or_in_its_problems(
-    tmp_path_factory, data
-):
+def test_any_data_under_the_known_keys_ends_in_an_estate_or_in_its_problems(tmp_path_factory, data):
     file = tmp_path_factory.mktemp("any") / "estate.toml"
     file.write_text("".join(f"{key} = {to_toml(value)}\n" for key, value in data.items()))
 
-    try:
-        load_estate(file)
-    except EstateError as error:
-        assert error.problems
+    assert is_estate_or_problems(file)
 
 
 def test_twenty_thousand_nodes_are_read_in_seconds(tmp_path):
@@ -359,3 +361,20 @@ def test_twenty_thousand_nodes_are_read_in_seconds(tmp_path):
     print(f"20,000 rooms and nodes read in {taken_s:.1f} s of processor time")
     assert estate.placement("000003e70013", 1800000000_000) == "s999/r19"
     assert taken_s < 20
+
+
+def test_the_example_of_the_documentation_is_an_estate(tmp_path):
+    text = Path(__file__).parents[3].joinpath("docs", "estate.md").read_text(encoding="utf-8")
+    example = text.partition("```toml\n")[2].partition("```")[0]
+
+    estate = load_estate(write(tmp_path, example))
+
+    assert [place.ref for place in estate.rooms()] == ["jules-ferry/cp-a", "jules-ferry/canteen"]
+    assert len(estate.placements_of_node("3c71bf4a2b10")) == 2
+
+
+def test_the_documentation_gives_every_threshold_with_its_default():
+    text = Path(__file__).parents[3].joinpath("docs", "estate.md").read_text(encoding="utf-8")
+
+    for name, value in Thresholds():
+        assert f"| `{name}` | {value:g} |" in text

@@ -74,9 +74,7 @@ def test_a_placement_without_until_ends_with_the_next():
         placements=(Placement(room="a/r1", since=at(0)), Placement(room="a/r2", since=at(3))),
     )
 
-    assert estate_of(node).placements_of_room("a/r1") == (
-        ("00000000000a", "a/r1", ms(0), ms(3)),
-    )
+    assert estate_of(node).placements_of_room("a/r1") == (("00000000000a", "a/r1", ms(0), ms(3)),)
 
 
 def test_a_room_knows_its_nodes_at_a_time():
@@ -107,13 +105,9 @@ def nodes(draw: st.DrawFn) -> list[Node]:
             is_open = draw(st.booleans())
             until = None if is_open and is_last else at(bounds[index + 1])
             placements.append(
-                Placement(
-                    room=draw(st.sampled_from(ROOMS)), since=at(bounds[index]), until=until
-                )
+                Placement(room=draw(st.sampled_from(ROOMS)), since=at(bounds[index]), until=until)
             )
-        made.append(
-            Node(id=f"{number:012x}", placements=tuple(draw(st.permutations(placements))))
-        )
+        made.append(Node(id=f"{number:012x}", placements=tuple(draw(st.permutations(placements)))))
     return made
 
 

@@ -11,6 +11,7 @@ import pytest
 from ingest.estate.load import EstateError
 from ingest.estate.model import Estate
 from ingest.estate.watch import EstateWatch
+from tests.servers import eventually
 
 SITE = '[[site]]\nid = "{0}"\nname = "{0}"\n'
 
@@ -30,9 +31,8 @@ async def watching(watch: EstateWatch) -> AsyncIterator[asyncio.Queue[Estate]]:
 
 
 async def until_refused(watch: EstateWatch) -> EstateError:
-    async with asyncio.timeout(10):
-        while watch.problem is None:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: watch.problem is not None, every_s=0.01)
+    assert watch.problem is not None
     return watch.problem
 
 
