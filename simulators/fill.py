@@ -44,7 +44,7 @@ async def fill_past(folder: Path, town: Town, *, days: float, now_ms: int, seed:
         pipeline, packs = Pipeline(store), 0
         past = history_packs(town, start_ms, now_ms, STEP_S, seed)
         for batch in _batches(past, _BATCH):
-            packs += pipeline.take(Incoming(*pack) for pack in batch).packs
+            packs += len(pipeline.take(Incoming(*pack) for pack in batch).packs)
             store.fold(_BATCH)
             await asyncio.sleep(0)
     return Filled(start_ms, now_ms, packs)
