@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 LOCK := requirements/all.txt
+STUBS_LOCK := requirements/micropython-stubs.txt
+# They stand in for the standard library, so they must not lie among the packages of CPython.
+STUBS := $(VENV)/micropython-stubs
 ARGS ?=
 
 .PHONY: setup demo test check bench lock clean servers
@@ -16,6 +19,11 @@ $(STAMP): $(LOCK) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
+$(STUBS)/.ready: $(STAMP) $(STUBS_LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade \
+	  --target $(STUBS) -r $(STUBS_LOCK)
+	touch $@
+
 demo: setup
 	@$(BIN)/preau demo $(ARGS)
 
@@ -25,11 +33,12 @@ servers:
 test: setup servers
 	@$(BIN)/python -m tests.run_layers $(ARGS)
 
-check: setup
+check: setup $(STUBS)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --config-file firmware/node/mypy.ini firmware/node
+	cd firmware/node && MYPYPATH=.:$(CURDIR)/$(STUBS) $(CURDIR)/$(BIN)/mypy --config-file mypy.ini \
+	  --custom-typeshed-dir $(CURDIR)/$(STUBS) --no-site-packages .
 	$(BIN)/lint-imports
 
 bench: setup servers
@@ -39,6 +48,8 @@ bench: setup servers
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	  --extra firmware --group dev pyproject.toml -o $(LOCK)
+	echo micropython-esp32-stubs | uv pip compile --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url - -o $(STUBS_LOCK)
 
 clean:
 	rm -rf $(VENV) dist preau-demo
