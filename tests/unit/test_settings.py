@@ -194,6 +194,14 @@ def test_a_password_of_the_environment_reaches_the_broker_but_no_text(
     assert SECRET not in f"{settings!r} {settings} {settings.broker.address()!r}"
 
 
+def test_a_password_of_the_environment_is_not_shown_with_a_mistake(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("PREAU_BROKER__PASSWORD", SECRET)
+
+    assert problems_of() == ["environment: PREAU_BROKER__PASSWORD: needs broker.username"]
+
+
 def with_secret_file(content: bytes, mode: int) -> ConfigurationError | str | None:
     file = Path("secret")
     file.write_bytes(content)

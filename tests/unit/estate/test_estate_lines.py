@@ -178,6 +178,15 @@ def test_what_follows_a_value_is_still_found(value):
     assert Lines(text).line_of(("t", "after")) == text.count("\n")
 
 
+@pytest.mark.parametrize("quotes", ['"""', "'''"])
+@pytest.mark.parametrize("extra", [0, 1, 2])
+def test_quotes_at_the_end_of_a_text_of_several_lines_belong_to_it(quotes, extra):
+    text = f"a = [{quotes}x{quotes}{quotes[:extra]},\n1]"
+    tomllib.loads(text)
+
+    assert Lines(text).line_of(("a", 1)) == 2
+
+
 def test_an_array_nested_deeper_than_the_stack_is_gone_past():
     text = f"a = {'[' * 2000}{']' * 2000}\nb = 1\n"
 
