@@ -1,0 +1,1 @@
+"""The web of the gateway: pages for people, an API for programs. It reads, and changes nothing."""

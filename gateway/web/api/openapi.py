@@ -1,0 +1,225 @@
+"""The routes of API v1 and the OpenAPI 3.1 document that describes them, from one table."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from gateway.web.api import answers, listings
+from gateway.web.api.readings import readings
+from gateway.web.problem import PROBLEM_TYPE, json_response
+from ingest.quantities import QUANTITIES
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+_Schema = Mapping[str, Any]
+
+_NODE: Final = {"type": "string", "pattern": "^[0-9a-f]{12}$"}
+_TEXT: Final = {"type": "string"}
+_TIME: Final = "ISO 8601 (a date is its midnight, a time without offset is local) or Unix seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a query."""
+
+    name: str
+    text: str
+    schema: _Schema
+    example: object = None
+
+    def described(self) -> dict[str, Any]:
+        """As the document has it."""
+        described = {
+            "name": self.name,
+            "in": "query",
+            "description": self.text,
+            "schema": dict(self.schema),
+        }
+        return described if self.example is None else {**described, "example": self.example}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One `GET`, what it takes and what it answers."""
+
+    path: str
+    name: str
+    text: str
+    answer: type[answers.Answer]
+    parameters: tuple[Parameter, ...] = ()
+    errors: tuple[int, ...] = (400, 403, 503)
+    other: int | None = None
+    """Another status with the same answer."""
+
+
+def _limit(default: int, most: int) -> Parameter:
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
+    return Parameter("limit", "The most entries on a page.", schema)
+
+
+_CURSOR: Final = Parameter("cursor", "Where this page begins: taken from `next`.", _TEXT)
+
+OPERATIONS: Final = (
+    Operation(
+        "/api/v1/sites",
+        "listSites",
+        "Every site with its buildings and rooms.",
+        answers.SitesAnswer,
+    ),
+    Operation(
+        "/api/v1/rooms",
+        "listRooms",
+        "Rooms, the nodes in them, their latest values and how they stand.",
+        answers.RoomsAnswer,
+        (
+            Parameter("site", "Only the rooms of this site.", _TEXT, "jules-ferry"),
+            _limit(1000, 10_000),
+            _CURSOR,
+        ),
+    ),
+    Operation(
+        "/api/v1/nodes",
+        "listNodes",
+        "Nodes that are declared or were heard, those still to be placed included.",
+        answers.NodesAnswer,
+        (_limit(1000, 10_000), _CURSOR),
+    ),
+    Operation(
+        "/api/v1/readings",
+        "listReadings",
+        "Readings of a node, or of a room from the nodes that were in it at the time: raw, or"
+        " averaged over steps that are counted from the Unix epoch. Give either node or room.",
+        answers.ReadingsAnswer,
+        (
+            Parameter("node", "The node.", _NODE, "3c71bf4a2b10"),
+            Parameter("room", "The room, `site/room`.", _TEXT, "jules-ferry/salle-1"),
+            Parameter(
+                "quantity",
+                "Which quantity; several by repeating it or with commas. All if left out.",
+                {"type": "string", "examples": list(QUANTITIES)},
+                "co2",
+            ),
+            Parameter("channel", "Only this channel.", _TEXT, "main"),
+            Parameter(
+                "from",
+                f"From when, included; a day before `to` if left out. {_TIME}",
+                _TEXT,
+                "2026-01-05T08:00:00+01:00",
+            ),
+            Parameter("to", f"Until when, excluded; now if left out. {_TIME}", _TEXT, "1767628800"),
+            Parameter(
+                "step",
+                "Averages over steps of this length: whole seconds, or an ISO 8601 duration of"
+                " weeks, days, hours, minutes and seconds. Raw readings if left out.",
+                _TEXT,
+                "PT15M",
+            ),
+            _limit(1000, 10_000),
+            _CURSOR,
+        ),
+        (400, 403, 404, 503),
+    ),
+    Operation(
+        "/api/v1/deadletters",
+        "listDeadLetters",
+        "What nodes sent and could not be used, with the reason.",
+        answers.DeadLettersAnswer,
+        (
+            Parameter("node", "Only of this node.", _NODE, "3c71bf4a2b10"),
+            Parameter("reason", "Only with this reason.", _TEXT, "unknown_quantity"),
+            Parameter("after", "Only with a greater id.", {"type": "integer", "minimum": 0}),
+            _limit(100, 500),
+        ),
+    ),
+    Operation(
+        "/healthz",
+        "health",
+        "Whether readings arrive and are stored.",
+        answers.HealthAnswer,
+        errors=(),
+        other=503,
+    ),
+)
+_ERRORS: Final = {
+    400: "A parameter can't be understood; `detail` says which and what would be right.",
+    403: "Reading without an account is not open.",
+    404: "What is named does not exist.",
+    503: "The store can't be read at the moment.",
+}
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The document, as OpenAPI 3.1 wants it."""
+    types = [*dict.fromkeys(operation.answer for operation in OPERATIONS), answers.ProblemAnswer]
+    _, components = msgspec.json.schema_components(
+        types, ref_template="#/components/schemas/{name}"
+    )
+    paths: dict[str, Any] = {each.path: {"get": _described(each)} for each in OPERATIONS}
+    paths["/metrics"] = {"get": _other("metrics", "The text format of Prometheus.", "text/plain")}
+    document = _other("openapi", "This document.", "application/json")
+    paths["/api/v1/openapi.json"] = {"get": document}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Préau",
+            "version": metadata.version("preau"),
+            "description": "What the rooms of a town measure. Read-only, JSON, times in UTC.",
+            "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
+        },
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    good = _content(operation.text, "application/json", operation.answer.__name__)
+    responses = {"200": good}
+    if operation.other is not None:
+        responses[str(operation.other)] = good
+    for status in operation.errors:
+        responses[str(status)] = _content(
+            _ERRORS[status], PROBLEM_TYPE, answers.ProblemAnswer.__name__
+        )
+    return {
+        "operationId": operation.name,
+        "summary": operation.text,
+        "parameters": [parameter.described() for parameter in operation.parameters],
+        "responses": responses,
+    }
+
+
+def _content(text: str, media: str, name: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"description": text, "content": {media: {"schema": schema}}}
+
+
+def _other(name: str, text: str, media: str) -> dict[str, Any]:
+    kind = "object" if media == "application/json" else "string"
+    content = {media: {"schema": {"type": kind}}}
+    forbidden = _content(_ERRORS[403], PROBLEM_TYPE, answers.ProblemAnswer.__name__)
+    return {
+        "operationId": name,
+        "summary": text,
+        "responses": {"200": {"description": text, "content": content}, "403": forbidden},
+    }
+
+
+async def openapi(request: web.Request) -> web.Response:
+    """`GET /api/v1/openapi.json`"""
+    del request
+    return json_response(openapi_document())
+
+
+API_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
+    ("/api/v1/sites", listings.sites),
+    ("/api/v1/rooms", listings.rooms),
+    ("/api/v1/nodes", listings.nodes),
+    ("/api/v1/readings", readings),
+    ("/api/v1/deadletters", listings.dead_letters),
+    ("/api/v1/openapi.json", openapi),
+)
