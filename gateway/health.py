@@ -4,6 +4,10 @@ Plain data, filled by the service; it asks nobody.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
+
+_ESSENTIAL: Final = frozenset({"broker", "store"})
+"""Without these no reading is stored; a refused estate only keeps the last valid one in force."""
 
 
 @dataclass(slots=True)
@@ -18,4 +22,4 @@ class Health:
     @property
     def is_well(self) -> bool:
         """True when readings arrive and are stored."""
-        return self.broker_connected and not self.problems
+        return self.broker_connected and not self.problems.keys() & _ESSENTIAL

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway.backoff import backoff_s
 from gateway.changes import Changes
 from gateway.folding import fold_loop
 from gateway.health import Health
@@ -29,7 +30,7 @@ from gateway.settings import Settings
 from gateway.web.app import create_app
 from gateway.web.context import WebContext
 from gateway.writer_thread import WriterThread
-from ingest.errors import ConfigurationError
+from ingest.errors import ConfigurationError, PreauError
 from ingest.estate.watch import EstateWatch
 from ingest.latest import LatestReadings
 from ingest.pipeline import Pipeline
@@ -67,7 +68,7 @@ async def serve(
         store = stack.enter_context(StoreWriter(settings.data.dir))
         writer = WriterThread()
         stack.callback(writer.close)
-        address = await stack.enter_async_context(_broker(settings))
+        address, broker = await stack.enter_async_context(_broker(settings))
         session = Session(address, subscriptions=subscriptions(), clock_ms=clock_ms)
         await stack.enter_async_context(session)
         parts = _build(settings, store, writer, session, clock_ms)
@@ -85,6 +86,8 @@ async def serve(
                 "health": _health_loop(parts, estate),
             }.items():
                 tasks.create_task(work, name=name)
+            if broker is not None:
+                tasks.create_task(_keep_broker_loop(broker), name="broker")
             if ready is not None:
                 ready(Service(url))
 
@@ -146,16 +149,29 @@ def _remembered(folder: Path) -> tuple[NodeRegistry, LatestReadings]:
 
 
 @asynccontextmanager
-async def _broker(settings: Settings) -> AsyncIterator[BrokerAddress]:
-    """The address of the broker; the embedded one runs as long as the block."""
+async def _broker(settings: Settings) -> AsyncIterator[tuple[BrokerAddress, EmbeddedBroker | None]]:
+    """The address of the broker, and the embedded one, which runs as long as the block."""
     address = settings.broker.address()
     if not settings.broker.embedded:
-        yield address
+        yield address, None
         return
     credentials = {address.username: address.password or ""} if address.username else None
-    broker = EmbeddedBroker(address.host, address.port, credentials=credentials)
-    async with broker:
-        yield broker.address
+    async with EmbeddedBroker(address.host, address.port, credentials=credentials) as broker:
+        yield broker.address, broker
+
+
+async def _keep_broker_loop(broker: EmbeddedBroker) -> None:
+    """Start the embedded broker again when its process has died; nodes keep what it held."""
+    pauses = backoff_s()
+    while True:
+        await broker.wait()
+        pause_s = next(pauses)
+        _log.warning("the embedded broker has ended, starting it again in %.1f s", pause_s)
+        await asyncio.sleep(pause_s)
+        try:
+            await broker.start()
+        except PreauError as error:
+            _log.warning("the embedded broker does not start: %s", error)
 
 
 def _web_context(settings: Settings, parts: _Parts, estate: EstateWatch) -> WebContext:

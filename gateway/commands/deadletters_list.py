@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway.commands.options import json_option, settings_option
 from gateway.settings import load_settings
 from ingest.store.deadletters import StoredDeadLetter
 from ingest.store.reader import StoreReader
@@ -17,17 +18,12 @@ _SHOWN_BYTES = 200
     epilog="Example: preau deadletters list --node 3c71bf4a2b10 --reason wrong_unit",
     short_help="List messages that could not be used, with the reason.",
 )
-@click.option(
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="preau.toml; else the one in this folder, if any, and the environment.",
-)
+@settings_option
 @click.option("--node", help="Only of this node.")
 @click.option("--reason", help="Only with this reason, such as not_json.")
 @click.option("--limit", default=100, show_default=True, help="At most so many, the oldest first.")
 @click.option("--after", "after_id", default=0, help="Only those beyond this id.")
-@click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
+@json_option
 def command(
     settings_file: Path | None,
     node: str | None,

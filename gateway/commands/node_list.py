@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gateway.commands.options import json_option, settings_option
 from gateway.nodes import NodeRegistry, Presence
 from gateway.presence import stored_presences
 from gateway.settings import Settings, load_settings
@@ -33,13 +34,8 @@ class NodeRow:
     epilog="Example: preau node list --json | jq '.[] | select(.state != \"online\")'",
     short_help="List nodes: room, state, firmware, last reading.",
 )
-@click.option(
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="preau.toml; else the one in this folder, if any, and the environment.",
-)
-@click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
+@settings_option
+@json_option
 def command(settings_file: Path | None, *, as_json: bool) -> None:
     """List every node that the estate declares or that has spoken.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gateway.commands.options import settings_option
 from gateway.running import run_until_stopped
 from gateway.service import Service, serve
 from gateway.settings import load_settings
@@ -16,12 +17,7 @@ _log = logging.getLogger(__name__)
     epilog="Example: preau run --settings /etc/preau/preau.toml",
     short_help="Run the gateway: broker to store to page.",
 )
-@click.option(
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="preau.toml; else the one in this folder, if any, and the environment.",
-)
+@settings_option
 def command(settings_file: Path | None) -> None:
     """Run the gateway: take what the nodes send into the store, and show it as a page.
 
