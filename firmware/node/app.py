@@ -12,12 +12,11 @@ import time
 
 import esp32
 import machine
-from micropython import const
-
 import pack
 from clock import Anchors, Clock
 from diary import note
 from link import Link
+from micropython import const
 from outbox import Outbox, OutboxError
 from sender import Sender
 from senml import encode, number
@@ -29,6 +28,8 @@ _WATCHDOG_MS = const(60_000)
 _WATCH_EVERY_MS = const(2_000)
 _SAMPLE_GRACE_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
+_PACK_SIZE = const(768)
+_COLLECT_EVERY = const(4096)
 
 _RESETS = {
     machine.PWRON_RESET: "power_on",
@@ -58,13 +59,13 @@ def count_boot(path: str = "boots") -> int:
 class App:
     def __init__(self):
         self.settings = settings = Settings()
+        # Kept, since in a heap full of small things there is no room for large ones later.
+        self._pack = bytearray(_PACK_SIZE)
         self.node = machine.unique_id().hex()
         self._boots = count_boot()
         self._reset = _RESETS.get(machine.reset_cause(), "unknown")
         self.outbox = Outbox("outbox", settings.outbox_bytes, random_u32)
-        self.clock = Clock(
-            machine.RTC().memory, Anchors("outbox/anchors", self.outbox), random_u32
-        )
+        self.clock = Clock(machine.RTC().memory, Anchors("outbox/anchors", self.outbox), random_u32)
         bus = settings.i2c
         i2c = machine.I2C(
             bus["id"], scl=machine.Pin(bus["scl"]), sda=machine.Pin(bus["sda"]), freq=100_000
@@ -86,8 +87,16 @@ class App:
         self._lost = 0
         self._started_s = int(time.time())
 
-    def _encode(self, payload: bytes, log: int, seq: int) -> bytes:
-        return encode(payload, self.node, log, seq, self.outbox.first(log), self.clock.anchor)
+    def _encode(self, payload: bytes, log: int, seq: int):
+        """The pack as a view that is good until the next one is encoded."""
+        outbox = self.outbox
+        while True:
+            size = encode(
+                self._pack, payload, self.node, log, seq, outbox.first(log), self.clock.anchor
+            )
+            if size <= len(self._pack):
+                return memoryview(self._pack)[:size]
+            self._pack = bytearray(size)
 
     def _describe(self):
         state = {"boots": self._boots, "reset": self._reset, "sensors": self.sensors.names}
@@ -168,10 +177,11 @@ class App:
 
         while not self.clock.known:
             await asyncio.sleep_ms(30_000)
-            if not self.clock.known and self._link.rssi_dbm is not None:
-                if self.clock.set(ask_ntp(self.settings.ntp)):
-                    note("time is known from", self.settings.ntp)
-                    self.session.taken()
+            if self.clock.known or self._link.rssi_dbm is None:
+                continue
+            if self.clock.set(ask_ntp(self.settings.ntp)):
+                note("time is known from", self.settings.ntp)
+                self.session.taken()
 
     async def _watch(self):
         """Feeds the watchdog while samples are taken and the link goes on trying."""
@@ -179,14 +189,16 @@ class App:
         while True:
             now_ms = time.ticks_ms()
             sampled_ms = time.ticks_diff(now_ms, self._sampled_ms)
-            if sampled_ms < self.settings.interval_s * 1000 + _SAMPLE_GRACE_MS:
-                if time.ticks_diff(now_ms, self._link.alive_ms) < _LINK_GRACE_MS:
-                    watchdog.feed()
+            linked_ms = time.ticks_diff(now_ms, self._link.alive_ms)
+            sampling = sampled_ms < self.settings.interval_s * 1000 + _SAMPLE_GRACE_MS
+            if sampling and linked_ms < _LINK_GRACE_MS:
+                watchdog.feed()
             await asyncio.sleep_ms(_WATCH_EVERY_MS)
 
     async def run(self):
         """Never returns."""
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
+        self.sensors.find()
         tasks = [self._sampling_loop(), self._link.run(), self._watch()]
         if self.settings.ntp:
             tasks.append(self._ntp_loop())
@@ -196,7 +208,8 @@ class App:
 def main():
     """Runs the node; a defect that gets this far restarts the chip rather than stop it."""
     gc.collect()
-    gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
+    # Early and often: what lives long stays together, and the free part of the heap whole.
+    gc.threshold(_COLLECT_EVERY)
     try:
         asyncio.run(App().run())
     except Exception as error:

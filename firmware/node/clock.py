@@ -12,11 +12,11 @@ import os
 import struct
 import time
 
+import pack
 from micropython import const
 
-import pack
-
-_MEMORY = const("<4sIII")  # magic, epoch, RTC seconds last seen, offset (0: time unknown); then CRC-32
+# Magic, epoch, RTC seconds last seen, offset (0: time unknown); then CRC-32.
+_MEMORY = const("<4sIII")
 _MAGIC = const(b"PRC1")
 _MEMORY_SIZE = const(20)
 _ANCHOR = const("<III")  # epoch, offset, newest outbox segment when it was written; then CRC-32

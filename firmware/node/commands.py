@@ -7,10 +7,9 @@ function to run once the reply is sent; `CommandError` says why it was not carri
 import asyncio
 
 import machine
-from micropython import const
-
 from diary import lines, note
 from drivers.sensirion import SensorError
+from micropython import const
 from session import CommandError
 
 _BLINKS = const(20)

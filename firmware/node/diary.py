@@ -14,7 +14,7 @@ lines = []
 def note(*words):
     """Prints one line and keeps it, cut to 100 characters, among the last 16."""
     line = " ".join(str(word) for word in words)
-    print(line)
+    print(line)  # noqa: T201 - the serial console
     lines.append(line[:_WIDTH])
     if len(lines) > _LINES:
         lines.pop(0)

@@ -11,15 +11,15 @@ import sys
 import time
 
 import network
-from micropython import const
-
 from diary import note
+from micropython import const
 from mqtt import Client, MqttError
 
 _JOIN_TIMEOUT_MS = const(20_000)
 _WAIT_FIRST_MS = const(1_000)
 _WAIT_MAX_MS = const(300_000)
 _KEEPALIVE_S = const(60)
+_STARVED_MAX = const(5)
 
 
 def jittered(wait_ms: int) -> int:
@@ -28,7 +28,7 @@ def jittered(wait_ms: int) -> int:
 
 
 class Link:
-    """`session` has `begin()`, `topics`, `on_message(topic, payload)`, `tasks(client)`, `served`."""
+    """`session` has `begin`, `topics`, `on_message`, `tasks` and `served` (see `Session`)."""
 
     def __init__(self, settings, node: str, session):
         self._settings = settings
@@ -37,7 +37,7 @@ class Link:
         self._wlan = network.WLAN(network.STA_IF)
         self._client = None
         self._tried_ms = time.ticks_ms()
-        self.failures = 0
+        self._starved = 0
 
     @property
     def alive_ms(self) -> int:
@@ -62,13 +62,20 @@ class Link:
             except (OSError, MqttError) as error:
                 note("link:", error)
             except Exception as error:  # The task's outer edge: a defect must not end it.
-                note("link: defect", repr(error))
-                sys.print_exception(error)
-            self.failures += 1
+                self._defect(error)
+            if self._starved >= _STARVED_MAX:
+                # A heap in pieces stays so: only a restart helps, and costs nothing taken.
+                raise MemoryError("heap")
             if self._session.served:
                 wait_ms = _WAIT_FIRST_MS
             await asyncio.sleep_ms(jittered(wait_ms))
             wait_ms = min(wait_ms * 2, _WAIT_MAX_MS)
+
+    def _defect(self, error):
+        note("link: defect", repr(error))
+        sys.print_exception(error)
+        if isinstance(error, MemoryError):
+            self._starved += 1
 
     async def _join(self):
         if self._wlan.isconnected():
@@ -116,7 +123,9 @@ class Link:
             note("link: connected to {}:{}".format(settings.host, settings.port))
             client.checked_ms = time.ticks_ms()
             self._client = client
-            tasks = [asyncio.create_task(_guarded(client, task)) for task in session.tasks(client)]
+            tasks = [
+                asyncio.create_task(self._guarded(client, task)) for task in session.tasks(client)
+            ]
             await client.run()
         finally:
             self._client = None
@@ -124,13 +133,12 @@ class Link:
                 task.cancel()
             await client.close()
 
-
-async def _guarded(client, task):
-    """A session with one of its tasks gone would be half alive: it ends with it."""
-    try:
-        await task
-    except MqttError:
-        pass  # `client.run` raises the same.
-    except Exception as error:
-        sys.print_exception(error)
-        client.fail(error)
+    async def _guarded(self, client, task):
+        """A session with one of its tasks gone would be half alive: it ends with it."""
+        try:
+            await task
+        except MqttError:
+            pass  # `client.run` raises the same.
+        except Exception as error:
+            self._defect(error)
+            client.fail(error)

@@ -25,6 +25,7 @@ _ACK_TIMEOUT_MS = const(20_000)
 _UNACKED_MAX = const(32)
 _PAYLOAD_MAX = const(1024)
 
+
 class MqttError(Exception):
     """The connection is of no further use."""
 
@@ -85,7 +86,7 @@ class Client:
             await asyncio.wait_for_ms(
                 self._open(host, port, user, password, will, ssl), 2 * _IO_TIMEOUT_MS
             )
-        except (asyncio.TimeoutError, EOFError) as error:
+        except (asyncio.TimeoutError, EOFError):
             raise MqttError("no answer from {}:{}".format(host, port))
 
     async def _open(self, host, port, user, password, will, ssl):
@@ -113,7 +114,7 @@ class Client:
             body += _text(topic) + b"\x01"
         await self._send(b"\x82" + _length(len(body)) + body)
 
-    async def publish(self, topic: str, payload: bytes, retain: bool = False):
+    async def publish(self, topic: str, payload, retain: bool = False):
         """Writes one QoS 1 publish; waits only while 32 are unacknowledged. The broker's
         acknowledgement is watched by `run`: it says nothing about the gateway.
         """

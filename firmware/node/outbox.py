@@ -102,9 +102,10 @@ class Outbox:
                 data = file.read(_HEADER_SIZE)
         except OSError:
             return 0, 0
-        if len(data) < _HEADER_SIZE or binascii.crc32(data[:12]) != struct.unpack_from(
-            "<I", data, 12
-        )[0]:
+        if (
+            len(data) < _HEADER_SIZE
+            or binascii.crc32(data[:12]) != struct.unpack_from("<I", data, 12)[0]
+        ):
             return 0, 0
         return struct.unpack_from("<II", data, 4) if data[:4] == _MAGIC else (0, 0)
 
@@ -163,11 +164,12 @@ class Outbox:
                 data = file.read(_DONE_HEAD + 4 * _OPEN_MAX + 4)
         except OSError:
             return
-        if len(data) < _DONE_HEAD + 4 or binascii.crc32(data[:-4]) != struct.unpack_from(
-            "<I", data, len(data) - 4
-        )[0]:
+        if (
+            len(data) < _DONE_HEAD + 4
+            or binascii.crc32(data[:-4]) != struct.unpack_from("<I", data, len(data) - 4)[0]
+        ):
             return
-        magic, self.dropped, self.rejected, self._scan, count = struct.unpack_from(_DONE, data)
+        _, self.dropped, self.rejected, self._scan, count = struct.unpack_from(_DONE, data)
         for position in struct.unpack_from("<{}I".format(count), data, _DONE_HEAD):
             record = self._peek(position) if position // SEGMENT_SIZE >= self.oldest else None
             if record:
@@ -327,7 +329,7 @@ class Outbox:
         self.dropped += 1
         self.settle(position)
 
-    def reject(self, position: int, pack: bytes):
+    def reject(self, position: int, pack):
         """Moves a pack that can't be delivered to the reject file: the latest 4 to 8 KiB."""
         path = self._directory + "/rejects"
         try:
@@ -336,7 +338,8 @@ class Outbox:
         except OSError:
             pass  # There is none yet.
         with open(path, "ab") as file:
-            file.write(pack + b"\n")
+            file.write(pack)
+            file.write(b"\n")
         self.rejected += 1
         self.settle(position)
         self.save()

@@ -20,7 +20,8 @@ _PASSED_OVER = const(2)
 
 
 class Sender:
-    """`encode(payload, log, number)` makes the pack of what the outbox holds.
+    """`encode(payload, log, number)` makes the pack of what the outbox holds, in
+    a buffer that is used again for the next.
 
     What is in flight lies in slots of a few arrays: as objects it would be 5 KiB of heap.
     """
@@ -34,14 +35,14 @@ class Sender:
         self._states = bytearray(_IN_FLIGHT_MAX)
         self._times_passed_over = bytearray(_IN_FLIGHT_MAX)
 
-    def new_session(self):
-        """Everything without receipt is due now."""
+    def all_due(self):
+        """Everything without receipt is due now: a new session, or the gateway is back."""
         for slot in range(_IN_FLIGHT_MAX):
             self._due_s[slot] = 0
             self._sends[slot] = 0
 
     def next(self, now_s: int):
-        """The next pack to publish as bytes, then taken as sent; None when nothing is due."""
+        """The next pack to publish as a buffer, then taken as sent; None when nothing is due."""
         while True:
             slot = self._due(now_s)
             if slot is None:
@@ -70,9 +71,10 @@ class Sender:
             position = self._positions[slot]
             if not position:
                 free = slot
-            elif self._due_s[slot] <= now_s:
-                if oldest is None or position < self._positions[oldest]:
-                    oldest = slot
+            elif self._due_s[slot] <= now_s and (
+                oldest is None or position < self._positions[oldest]
+            ):
+                oldest = slot
         if oldest is not None or free is None:
             return oldest
         position = self._outbox.fetch()
@@ -112,7 +114,4 @@ class Sender:
 
 
 def _within(seq: int, ranges) -> bool:
-    for first, last in ranges:
-        if first <= seq <= last:
-            return True
-    return False
+    return any(first <= seq <= last for first, last in ranges)

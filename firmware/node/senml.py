@@ -4,11 +4,7 @@ It knows the catalogue of quantities and formats decimals from integers: the chi
 32-bit and would print 19.42 as 19.42001. It must not know files, clock or broker.
 """
 
-from micropython import const
-
 import pack
-
-_BVER = const(26)
 
 # Name, unit (none for a boolean) and decimals. The place of an entry is its number in the
 # outbox: append only, never reorder. Texts, because sixteen tuples take four times the heap.
@@ -53,12 +49,15 @@ def decimal(value: int, decimals: int) -> str:
     return sign + whole + ("." + fraction if fraction else "")
 
 
-def encode(payload: bytes, node: str, log: int, seq: int, first: int, anchor=None) -> bytes:
-    """The pack of `payload`. `anchor(epoch)` gives what to add to that epoch's RTC seconds, or
-    None where that power-on never knew the time: then `bt` counts from an unknown start, which
-    `btu_` says, and which a reader must understand or refuse (RFC 8428 §4.4).
+def encode(out, payload, node: str, log: int, seq: int, first: int, anchor=None) -> int:
+    """Writes the pack of `payload` into the buffer `out`; the size it has, or would have where
+    `out` is too small for it.
+
+    `anchor(epoch)` gives what to add to that epoch's RTC seconds, or None where that power-on
+    never knew the time: then `bt` counts from an unknown start, which `btu_` says, and which a
+    reader must understand or refuse (RFC 8428 §4.4).
     """
-    seconds, epoch, at = pack.decode_head(payload)
+    seconds, epoch, start = pack.decode_head(payload)
     unknown = ""
     if epoch is not None:
         offset = anchor(epoch) if anchor else None
@@ -67,13 +66,22 @@ def encode(payload: bytes, node: str, log: int, seq: int, first: int, anchor=Non
         else:
             seconds += offset
     # RFC 9039: the node's EUI-48 as EUI-64, `fffe` in its middle.
-    head = '[{{"bn":"urn:dev:mac:{}fffe{}_","bver":{},"bt":{}'.format(
-        node[:6], node[6:], _BVER, seconds
-    ) + ',"blog":"{:08x}","bseq":{},"bfirst":{}{}'.format(log, seq, first, unknown)
-    records = [_record(*reading) for reading in pack.decode_readings(payload, at)]
-    if records:
-        head += ","
-    return (head + "},{".join(records) + "}]").encode()
+    at = _put(out, 0, '[{{"bn":"urn:dev:mac:{}fffe{}_","bver":26'.format(node[:6], node[6:]))
+    at = _put(out, at, ',"bt":{},"blog":"{:08x}","bseq":{}'.format(seconds, log, seq))
+    at = _put(out, at, ',"bfirst":{}{}'.format(first, unknown))
+    before = ","
+    for reading in pack.decode_readings(payload, start):
+        at = _put(out, at, before)
+        at = _put(out, at, _record(*reading))
+        before = "},{"
+    return _put(out, at, "}]")
+
+
+def _put(out, at: int, text: str) -> int:
+    end = at + len(text)
+    if end <= len(out):
+        out[at:end] = text.encode()
+    return end
 
 
 def _record(quantity: int, value: int, channel, offset_ms: int) -> str:

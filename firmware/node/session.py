@@ -11,9 +11,8 @@ import os
 import sys
 import time
 
-from micropython import const
-
 from diary import note
+from micropython import const
 from settings import FIRMWARE
 
 _REPEAT_FIRST_MS = const(10_000)
@@ -53,7 +52,7 @@ class Session:
         self.hello = "{:04x}".format(int.from_bytes(os.urandom(2), "little"))
         self.answered = self.served = False
         self._commands.clear()
-        self._sender.new_session()
+        self._sender.all_due()
         return self._base + "presence", json.dumps({"online": False, "hello": self.hello})
 
     def tasks(self, client):
@@ -144,10 +143,15 @@ class Session:
 
     def _receipt(self, data):
         known = self._clock.known
+        stored = data["stored"]
         if data.get("hello") == self.hello:
             self._answered(True)
             self._clock.answer(data["hello"], data.get("now"))
-        self._sender.receipt(data.get("log"), data.get("stored", ()))
+            if not stored:
+                # The gateway is there, perhaps again: what it may have missed need not wait.
+                self._sender.all_due()
+        if stored:
+            self._sender.receipt(data["log"], stored)
         if self._clock.known and not known:
             note("time is known:", self._clock.now())
         self._wake.set()
@@ -155,17 +159,24 @@ class Session:
     # -- sending ---------------------------------------------------------------------------
 
     async def _sending_loop(self, client):
+        # Usually the answer to presence comes at once: then nothing is sent into the void.
+        for _ in range(10):
+            if not self.served:
+                await self._woken(200)
         while True:
             # Without the time nothing is sent: a resend must be what was sent before.
             pack = self._sender.next(int(time.time())) if self._clock.known else None
             if pack is not None:
                 await client.publish(self._base + "readings", pack)
                 continue
-            self._wake.clear()
-            try:
-                await asyncio.wait_for_ms(self._wake.wait(), 1000)
-            except asyncio.TimeoutError:
-                pass  # Time to look again for what is due.
+            await self._woken(1000)
+
+    async def _woken(self, timeout_ms: int):
+        self._wake.clear()
+        try:
+            await asyncio.wait_for_ms(self._wake.wait(), timeout_ms)
+        except asyncio.TimeoutError:
+            pass  # Time to look again for what is due.
 
     # -- commands --------------------------------------------------------------------------
 

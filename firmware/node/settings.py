@@ -8,9 +8,8 @@ import json
 import os
 import sys
 
-from micropython import const
-
 from diary import note
+from micropython import const
 
 FIRMWARE = "1.0.0"
 

@@ -1,5 +1,4 @@
-"""
-A whole virtual ESP32 board: flash, RTC memory, chips, and the firmware in real MicroPython.
+"""A whole virtual ESP32 board: flash, RTC memory, chips, and the firmware in real MicroPython.
 
 It starts, resets and cuts power as the board would. It must not know what the firmware sends.
 """
@@ -27,8 +26,7 @@ _OUTPUT_LINES: Final = 400
 
 
 class VirtualBoard:
-    """
-    One board; `async with` powers it and cuts its power at the end.
+    """One board; `async with` powers it and cuts its power at the end.
 
     `node` is its id, `directory` holds `flash/` (its file system) and what the RTC remembers,
     `broker` is host and port. `extra_config` goes over `config.json`. `chips` may be changed while
@@ -63,7 +61,7 @@ class VirtualBoard:
         self._wire_port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
-        self._reset_asked: tuple[int, int] | None = None
+        self._resets: list[tuple[int, int]] = []
 
     @property
     def surroundings(self) -> Surroundings:
@@ -83,8 +81,7 @@ class VirtualBoard:
         await self.stop()
 
     async def start(self) -> None:
-        """
-        Give it power: RTC and its memory begin anew, flash is as it was.
+        """Give it power: RTC and its memory begin anew, flash is as it was.
 
         Raises FileNotFoundError where there is no MicroPython.
         """
@@ -99,9 +96,7 @@ class VirtualBoard:
         self.chips.power_cycle()
         if not self._wire_port:
             self._wire_port = await self._wire.start()
-        program = await asyncio.to_thread(
-            prepare_program, (self.directory / "program").absolute()
-        )
+        program = await asyncio.to_thread(prepare_program, (self.directory / "program").absolute())
         self._life = asyncio.create_task(
             self._live(micropython, program, time.time()), name=f"board {self.node}"
         )
@@ -136,7 +131,7 @@ class VirtualBoard:
         self, arguments: tuple[str, ...], environment: dict[str, str]
     ) -> int | None:
         """One run; the cause of the next, or None where the program ended without a watchdog."""
-        self._reset_asked = None
+        self._resets.clear()
         self.surroundings.watchdog_s = None
         process = await asyncio.create_subprocess_exec(
             *arguments,
@@ -156,9 +151,10 @@ class VirtualBoard:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        if self._reset_asked is not None:
-            await asyncio.sleep(self._reset_asked[1] / 1000)
-            return self._reset_asked[0]
+        if self._resets:
+            next_cause, sleep_ms = self._resets[-1]
+            await asyncio.sleep(sleep_ms / 1000)
+            return next_cause
         self.output.append(f"program ended with {process.returncode}")
         return None if self.surroundings.watchdog_s is None else _WATCHDOG
 
@@ -187,6 +183,6 @@ class VirtualBoard:
                 return
 
     def _asked_to_reset(self, cause: int, sleep_ms: int) -> None:
-        self._reset_asked = cause, sleep_ms
+        self._resets.append((cause, sleep_ms))
         if self._process is not None and self._process.returncode is None:
             self._process.kill()

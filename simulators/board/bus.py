@@ -1,5 +1,4 @@
-"""
-The host's end of the board's wire: serves I²C, UART, pins, Wi-Fi state, watchdog and resets.
+"""The host's end of the board's wire: serves I²C, UART, pins, Wi-Fi state, watchdog and resets.
 
 One connection is one run of the program on the chip. It knows chips by their address only, and
 nothing of processes: what the program asks of its surroundings is kept or handed to `on_reset`.
@@ -22,8 +21,7 @@ _ANSWER = struct.Struct("<BH")
 
 @dataclass(slots=True)
 class Surroundings:
-    """
-    What is around the chip besides the I²C bus; set and read it at will.
+    """What is around the chip besides the I²C bus; set and read it at will.
 
     `pins` are levels (written by the program or from outside), `analog_uv` the voltages at the
     ADC's pins, `uart_in` what a UART will receive and `uart_out` what it has sent.

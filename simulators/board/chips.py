@@ -8,8 +8,7 @@ from simulators.board.sht4x import Sht4x
 
 
 class Chips:
-    """
-    An SHT4x and an SCD4x as a classroom's node has them.
+    """An SHT4x and an SCD4x as a classroom's node has them.
 
     Pass others to replace them, or set `connected` of one to False to take it off the bus.
     """

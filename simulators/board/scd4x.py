@@ -1,5 +1,4 @@
-"""
-SCD41, CO₂, as its datasheet (version 1.5) describes it command by command.
+"""SCD41, CO₂, as its datasheet (version 1.5) describes it command by command.
 
 It knows nothing of the bus; what it measures is set from outside. Idle, it takes all commands;
 measuring, only those that table 9 allows.

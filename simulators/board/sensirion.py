@@ -1,5 +1,4 @@
-"""
-What all I²C chips on the virtual bus have in common, and the words of Sensirion's.
+"""What all I²C chips on the virtual bus have in common, and the words of Sensirion's.
 
 A chip is a command machine with its own sense of time: it refuses (no acknowledgement) what the
 real one refuses. It knows neither bus nor board.
@@ -18,8 +17,7 @@ class Refused(Exception):  # noqa: N818 - the chip's plain answer, no error of o
 
 
 class Chip(Protocol):
-    """
-    A chip on the bus.
+    """A chip on the bus.
 
     `connected` and `corrupt_crc` are faults to set: a cable that came off, and a bit that flips
     on the way in every word.
@@ -50,8 +48,7 @@ def crc8(word: bytes) -> int:
 
 
 class SensirionChip:
-    """
-    Words with checksums, and being busy for as long as the datasheet says.
+    """Words with checksums, and being busy for as long as the datasheet says.
 
     Subclasses decide what a command does; `_answer` hands over words that can be read once the
     command's time is over.

@@ -1,5 +1,4 @@
-"""
-SHT4x, temperature and humidity, as its datasheet (version 6) describes it command by command.
+"""SHT4x, temperature and humidity, as its datasheet (version 6) describes it command by command.
 
 It knows nothing of the bus; what it measures is set from outside.
 """

@@ -10,8 +10,6 @@ import micropython
 
 micropython.opt_level(3)
 _PORT = sys.path.pop(0)
-import asyncio  # noqa: E402
-import asyncio.core  # noqa: E402
 
 sys.modules.pop("time", None)
 sys.path.insert(0, _PORT)

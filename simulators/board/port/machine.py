@@ -1,5 +1,6 @@
-"""`machine` as on the ESP32, as far as the firmware uses it: pins that exist, I2C and UART that reach the host's chips, an RTC
-memory that survives all but a loss of power, and resets that end the program at once.
+"""`machine` as on the ESP32, as far as the firmware uses it: pins that exist, I2C and UART that
+reach the host's chips, an RTC memory that survives all but a loss of power, and resets that end
+the program at once.
 """
 
 import os
@@ -74,6 +75,7 @@ class I2C:
 
     def readfrom_into(self, addr, buf, stop=True):
         buf[:] = wire.ask("R", addr, struct.pack("<H", len(buf)))
+
 
 class WDT:
     def __init__(self, id=0, timeout=5000):

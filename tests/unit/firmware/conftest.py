@@ -1,8 +1,7 @@
 """The firmware as a node runs it, compiled once."""
 
-from pathlib import Path
-
 import pytest
+
 from simulators.board.program import Program, prepare_program
 
 

@@ -5,22 +5,25 @@ import subprocess
 from pathlib import Path
 
 from simulators.board.program import Program
-
 from tests.servers import require_micropython
 
+# About what an ESP32 leaves to a program, on 64 bits.
+HEAP = "96k"
 CHECKS = Path(__file__).parent / "on_micropython"
 
 
 def run_micropython(
-    program: Program, folder: Path, *arguments: str | Path, heap: str | None = None, **environment: str
+    program: Program,
+    folder: Path,
+    *arguments: str | Path,
+    heap: str | None = None,
+    **environment: str,
 ) -> str:
     """What the script prints; fails with its traceback where it does not end well."""
     done = subprocess.run(
-        [require_micropython(), "-X", f"heapsize={heap or program.heap}", *map(str, arguments)],
+        [require_micropython(), "-X", f"heapsize={heap or HEAP}", *map(str, arguments)],
         cwd=folder,
-        env=os.environ
-        | {"MICROPYPATH": f"{program.modules}:.frozen"}
-        | environment,
+        env=os.environ | {"MICROPYPATH": f"{program.modules}:.frozen"} | environment,
         capture_output=True,
         text=True,
         timeout=90,

@@ -5,10 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from ingest.quantities import QUANTITIES
 from ingest.senml.decode import decode_pack
 from simulators.board.program import SOURCES, Program
-
 from tests.unit.firmware.micropython import CHECKS, run_micropython
 
 SAMPLES = sorted((Path(__file__).parents[2] / "contract" / "node").glob("*.json"))
@@ -29,9 +29,7 @@ def test_micropython_encodes_the_sample_byte_for_byte(
 def test_the_gateway_reads_from_a_sample_what_the_node_measured(sample: Path) -> None:
     expected = json.loads(sample.read_text())
     received_at_ms = expected["time"] * 1000
-    pack = decode_pack(
-        sample.with_suffix(".senml").read_bytes(), expected["node"], received_at_ms
-    )
+    pack = decode_pack(sample.with_suffix(".senml").read_bytes(), expected["node"], received_at_ms)
     assert not pack.rejected
     offsets_ms = expected.get("offsets_ms", [0] * len(expected["readings"]))
     assert [
@@ -56,6 +54,5 @@ def test_node_and_gateway_share_one_catalogue() -> None:
     table = source[source.index("QUANTITIES = (") : source.index("\n)\n") + 2]
     exec(table, scope)  # noqa: S102 - a literal of our own
     assert scope["QUANTITIES"] == tuple(
-        q.name if q.unit is None else f"{q.name} {q.unit} {q.decimals}"
-        for q in QUANTITIES.values()
+        q.name if q.unit is None else f"{q.name} {q.unit} {q.decimals}" for q in QUANTITIES.values()
     )

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from simulators.board.board import PORT
 from simulators.board.bus import Wire
 from simulators.board.chips import Chips
 from simulators.board.program import Program
 from simulators.board.scd4x import Scd4x
-
 from tests.unit.firmware.micropython import CHECKS, run_micropython
 
 Drive = Callable[..., Awaitable[list[str]]]
@@ -46,7 +46,8 @@ async def drive(program: Program, tmp_path: Path, chips: Chips) -> AsyncIterator
 
 
 @pytest.mark.parametrize(
-    ("temperature_c", "humidity_percent"), [(19.42, 45.1), (-0.05, 100), (-40, 0), (0, 33.3), (85, 7)]
+    ("temperature_c", "humidity_percent"),
+    [(19.42, 45.1), (-0.05, 100), (-40, 0), (0, 33.3), (85, 7)],
 )
 async def test_sht4x_reads_what_the_chip_holds(
     drive: Drive, chips: Chips, temperature_c: float, humidity_percent: float

@@ -1,4 +1,4 @@
-"""Every public function of `on_micropython/check_*.py`, each in a MicroPython and a folder of its own."""
+"""Every public function of `on_micropython/check_*.py`, in a MicroPython and folder of its own."""
 
 import ast
 import shutil
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from simulators.board.program import Program
 
+from simulators.board.program import Program
 from tests.unit.firmware.micropython import CHECKS, run_micropython
 
 # These hold all packs, or a flash, in memory.
@@ -25,7 +25,7 @@ def _checks() -> Iterator[object]:
 @pytest.fixture
 def flash() -> Iterator[Path]:
     """A folder in memory where there is one: thousands of flushes are what is checked here."""
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108 - only to be fast
     folder = tempfile.mkdtemp(dir=memory if memory.is_dir() else None)
     yield Path(folder)
     shutil.rmtree(folder)

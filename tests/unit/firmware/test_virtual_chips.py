@@ -1,6 +1,7 @@
 """The virtual chips refuse what the real ones refuse."""
 
 import pytest
+
 from simulators.board.scd4x import Scd4x
 from simulators.board.sensirion import Refused, crc8
 from simulators.board.sht4x import Sht4x

@@ -6,7 +6,7 @@ from outbox import SEGMENT_SIZE, Outbox
 def ten_thousand_cycles_need_no_more_heap():
     box = Outbox("box", 4 * SEGMENT_SIZE, lambda: 7)
     marks = []
-    for cycle in range(10):
+    for _ in range(10):
         for number in range(1000):
             box.take(b"%05d" % number * 20)
             if number % 3:

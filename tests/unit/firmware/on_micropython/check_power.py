@@ -2,8 +2,8 @@
 
 import gc
 import os
-import vfs
 
+import vfs
 from block_device import Flash
 from outbox import SEGMENT_SIZE, Outbox, OutboxError
 

@@ -17,7 +17,7 @@ def _filled(packs):
     box = Outbox("box", 64 * 1024, _draw)
     for number in range(packs):
         box.take(b"%d" % number)
-    return box, Sender(box, _encode), "{:08x}".format(box.log)
+    return box, Sender(box, _encode), f"{box.log:08x}"
 
 
 def _due(sender, now_s):
@@ -50,7 +50,7 @@ def a_new_session_starts_again_at_once():
     _due(sender, 0)
     _due(sender, 60)
     assert _due(sender, 61) == []
-    sender.new_session()
+    sender.all_due()
     assert _due(sender, 62) == [1, 2, 3]
     assert _due(sender, 121) == [] and _due(sender, 122) == [1, 2, 3]
 
@@ -88,7 +88,7 @@ def an_outage_of_the_gateway_rejects_nothing():
         _due(sender, now_s)
     # The first receipt after 100 sendings is for a later pack.
     sender.receipt(log, [[20, 20]])
-    sender.new_session()
+    sender.all_due()
     assert 1 in _due(sender, 400_000) and box.rejected == 0
 
 

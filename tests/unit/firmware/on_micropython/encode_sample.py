@@ -30,8 +30,10 @@ def main(path):
         value = scaled(text, int(entry[2]) if len(entry) > 1 else 0)
         payload += pack.encode_reading(number, value, channel, offset_ms)
     log = int(sample["log"], 16)
-    encoded = senml.encode(payload, sample["node"], log, sample["seq"], sample["first"])
-    sys.stdout.write(encoded.decode())
+    arguments = payload, sample["node"], log, sample["seq"], sample["first"]
+    out = bytearray(senml.encode(b"", *arguments))
+    assert senml.encode(out, *arguments) == len(out)
+    sys.stdout.write(out.decode())
 
 
 main(sys.argv[1])

@@ -1,0 +1,318 @@
+"""The real firmware on the virtual board against a real Mosquitto, with the test as the gateway."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+
+from simulators.board.board import VirtualBoard
+from simulators.board.chips import Chips
+from simulators.board.program import SOURCES, Program
+from simulators.board.scd4x import Scd4x
+from tests.servers import Server, eventually, require_micropython
+from tests.unit.firmware.micropython import run_micropython
+
+NODE = "3c71bf4a2b10"
+BASE = f"preau/v1/{NODE}/"
+
+# An outbox with 40 packs that were taken before.
+FILL = """
+import pack
+from outbox import Outbox
+outbox = Outbox("outbox", 65536, lambda: 0x5f3a9c01)
+for number in range(40):
+    head = pack.encode_head(1_780_000_000 + 60 * number)
+    outbox.take(head + pack.encode_reading(0, 2000 + number) + pack.encode_reading(2, 800))
+"""
+
+
+class Gateway:
+    """Hears all that the node says; answers presence and gives receipts where it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self.presences: list[dict[str, Any]] = []
+        self.packs: list[bytes] = []
+        self.replies: list[dict[str, Any]] = []
+        self.answers = True
+        self.receipts = True
+        self.now: Callable[[], int] = lambda: int(time.time())
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client.on_message = self._heard
+        self._client.on_connect = lambda *_: self._client.subscribe(f"{BASE}#", 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def send(self, topic: str, message: object, *, retain: bool = False) -> None:
+        payload = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self._client.publish(BASE + topic, payload, 1, retain)
+
+    def receipt(self, log: str, *stored: list[int], hello: str = "") -> None:
+        self.send("receipts", {"hello": hello, "now": self.now(), "log": log, "stored": stored})
+
+    def command(self, **fields: Any) -> None:
+        self.send("commands", {"until": int(time.time()) + 60} | fields)
+
+    def numbers(self) -> list[int]:
+        return [json.loads(pack)[0]["bseq"] for pack in self.packs]
+
+    def _heard(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        name = message.topic.removeprefix(BASE)
+        if name == "readings":
+            self.packs.append(message.payload)
+            head = json.loads(message.payload)[0]
+            if self.receipts:
+                self.receipt(head["blog"], [head["bseq"], head["bseq"]])
+        elif name == "presence":
+            presence = json.loads(message.payload)
+            self.presences.append(presence)
+            if presence["online"] and self.answers:
+                self.receipt(presence["log"], hello=presence["hello"])
+        elif name == "replies":
+            self.replies.append(json.loads(message.payload))
+
+
+@pytest.fixture
+def gateway(mosquitto: Server) -> AsyncIterator[Gateway]:
+    gateway = Gateway(mosquitto.port)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+async def board(mosquitto: Server, tmp_path: Path) -> AsyncIterator[VirtualBoard]:
+    require_micropython()
+    board = VirtualBoard(
+        NODE,
+        tmp_path / "board",
+        ("127.0.0.1", mosquitto.port),
+        interval_s=1,
+        # CO2 every second instead of every five.
+        chips=Chips(scd4x=Scd4x(timer=lambda: time.monotonic() * 5)),
+        extra_config={"health_every": 4},
+    )
+    yield board
+    await board.stop()
+    assert not any("defect" in line or "Traceback" in line for line in board.output), "\n".join(
+        board.output
+    )
+
+
+def values(pack: bytes) -> dict[str, object]:
+    return {record["n"]: record.get("v", record.get("vb")) for record in json.loads(pack)}
+
+
+def apart_from_first(pack: bytes) -> bytes:
+    return re.sub(rb'"bfirst":\d+', b"", pack)
+
+
+async def test_what_the_chips_hold_arrives_with_its_time(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    board.chips.sht4x.temperature_c, board.chips.sht4x.humidity_percent = -3.21, 45.1
+    board.chips.scd4x.co2_ppm = 842
+    async with board:
+        await eventually(lambda: any("co2" in values(pack) for pack in gateway.packs))
+    pack = next(pack for pack in gateway.packs if "co2" in values(pack))
+    assert values(pack) | {"temperature": -3.21, "humidity": 45.1, "co2": 842, "rssi": -61} == (
+        values(pack)
+    )
+    assert abs(json.loads(pack)[0]["bt"] - time.time()) < 5
+    assert json.loads(pack)[0]["bn"] == "urn:dev:mac:3c71bffffe4a2b10_"
+
+
+async def test_a_receipt_empties_the_outbox_and_nothing_is_sent_twice(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    async with board:
+        # The fifth pack carries the node's health again.
+        await eventually(lambda: any("outbox" in values(p) for p in gateway.packs[1:]))
+    numbers = gateway.numbers()
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [values(pack)["outbox"] for pack in gateway.packs if "outbox" in values(pack)][1] == 0
+
+
+async def test_presence_says_who_what_and_from_where(gateway: Gateway, board: VirtualBoard) -> None:
+    async with board:
+        presence = await eventually(
+            lambda: next((p for p in gateway.presences if p.get("sensors")), None)
+        )
+    assert presence["sensors"] == ["sht4x@0x44", "scd4x@0x62"]
+    assert (presence["online"], presence["reset"], presence["boots"]) == (True, "power_on", 1)
+    assert re.fullmatch("[0-9a-f]{4}", presence["hello"])
+    assert re.fullmatch("[0-9a-f]{8}", presence["log"])
+    assert presence["first"] >= 1
+    assert presence["next"] >= presence["first"]
+
+
+async def test_the_will_says_that_the_node_went_away(gateway: Gateway, board: VirtualBoard) -> None:
+    await board.start()
+    await eventually(lambda: gateway.packs)
+    await board.kill()
+    await eventually(lambda: gateway.presences[-1]["online"] is False)
+    assert gateway.presences[-1]["hello"] == gateway.presences[-2]["hello"]
+
+
+async def test_nothing_is_sent_before_the_time_is_known(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    gateway.answers = False
+    async with board:
+        await eventually(lambda: gateway.presences)
+        # Longer than the first repetition of presence: several readings wait by then.
+        await eventually(lambda: len(gateway.presences) >= 2)
+        assert not gateway.packs
+        gateway.answers = True
+        presence = gateway.presences[-1]
+        gateway.receipt(presence["log"], hello=presence["hello"])
+        await eventually(lambda: len(gateway.packs) >= 8)
+    times = [json.loads(pack)[0]["bt"] for pack in gateway.packs]
+    # Taken a second apart while nobody knew the time, and dated to when they were taken.
+    assert all(0 <= later - earlier <= 2 for earlier, later in pairwise(times))
+    assert abs(times[-1] - time.time()) < 5
+
+
+async def test_after_a_loss_of_power_the_same_packs_come_again(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    gateway.receipts = False
+    await board.start()
+    await eventually(lambda: len(gateway.packs) >= 5)
+    await board.kill()
+    first = {json.loads(pack)[0]["bseq"]: pack for pack in gateway.packs}
+    gateway.packs.clear()
+    async with board:
+        await eventually(lambda: set(gateway.numbers()) >= set(first))
+    again = {json.loads(pack)[0]["bseq"]: pack for pack in gateway.packs}
+    assert {number: apart_from_first(again[number]) for number in first} == {
+        number: apart_from_first(pack) for number, pack in first.items()
+    }
+    assert gateway.presences[-1].get("boots", 2) == 2
+
+
+async def test_readings_of_a_power_on_without_the_time_are_marked(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    gateway.answers = False
+    await board.start()
+    segment = board.flash / "outbox" / "00000001"
+    await eventually(segment.exists)
+    await eventually(lambda: segment.stat().st_size > 100)
+    await board.kill()
+    gateway.answers = True
+    async with board:
+        await eventually(lambda: len(gateway.packs) >= 6)
+    heads = [json.loads(pack)[0] for pack in gateway.packs]
+    unknown = [head for head in heads if "btu_" in head]
+    assert unknown
+    assert all(head["btu_"] is True and head["bt"] < 1000 for head in unknown)
+    assert all(head["bt"] > 1_700_000_000 for head in heads if "btu_" not in head)
+
+
+async def test_a_failing_sensor_is_reported_and_the_others_go_on(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    async with board:
+        await eventually(lambda: any("co2" in values(pack) for pack in gateway.packs))
+        board.chips.sht4x.connected = False
+        await eventually(lambda: gateway.presences[-1].get("failing") == ["sht4x@0x44"])
+        before = len(gateway.packs)
+        await eventually(lambda: any("co2" in values(p) for p in gateway.packs[before:]))
+        board.chips.sht4x.connected = True
+        await eventually(lambda: "failing" not in gateway.presences[-1])
+        await eventually(lambda: "temperature" in values(gateway.packs[-1]))
+
+
+async def test_settings_are_taken_saved_and_announced(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    gateway.send("settings", {"version": 7, "interval_s": 2, "password": "no"}, retain=True)
+    async with board:
+        await eventually(lambda: gateway.presences and gateway.presences[-1].get("settings") == 7)
+        await board.kill()
+        await board.start()
+        await eventually(lambda: gateway.presences[-1].get("boots") == 2)
+        assert gateway.presences[-1]["settings"] == 7
+    saved = json.loads((board.flash / "settings.json").read_text())
+    assert saved == {"version": 7, "interval_s": 2}
+
+
+async def test_commands_are_carried_out_and_replied_to(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    async with board:
+        await eventually(lambda: gateway.packs)
+        gateway.command(id="c1", do="identify")
+        gateway.command(id="c2", do="dance")
+        gateway.command(id="c3", do="identify", until=1_700_000_000)
+        gateway.command(id="c4", do="calibrate_co2", ppm=9)
+        gateway.send("commands", b"\xff no json")
+        await eventually(lambda: board.surroundings.pins[2] == 1)
+        await eventually(lambda: len(gateway.replies) >= 4)
+        replies = {reply["id"]: reply for reply in gateway.replies}
+        gateway.command(id="c5", do="send_log")
+        await eventually(lambda: gateway.replies[-1]["id"] == "c5")
+    assert replies["c1"]["ok"] is True
+    assert replies["c2"]["ok"] is False
+    assert "dance" in replies["c2"]["error"]
+    assert replies["c3"]["ok"] is False
+    assert "expired" in replies["c3"]["error"]
+    assert replies["c4"]["ok"] is False
+    assert any("commands: refused" in line for line in gateway.replies[-1]["log"])
+
+
+async def test_a_restart_on_command_keeps_the_time_and_the_log(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    async with board:
+        await eventually(lambda: len(gateway.packs) >= 2)
+        gateway.answers = False
+        gateway.command(id="r1", do="restart")
+        await eventually(lambda: gateway.presences[-1].get("reset") == "hard")
+        before = len(gateway.packs)
+        # Nobody has told it the time since: the RTC has run on.
+        await eventually(lambda: len(gateway.packs) >= before + 2)
+    assert gateway.replies == [{"id": "r1", "ok": True}]
+    assert len({json.loads(pack)[0]["blog"] for pack in gateway.packs}) == 1
+    assert abs(json.loads(gateway.packs[-1])[0]["bt"] - time.time()) < 5
+
+
+async def test_a_wiped_broker_loses_nothing(
+    gateway: Gateway, board: VirtualBoard, mosquitto: Server
+) -> None:
+    async with board:
+        await eventually(lambda: len(gateway.packs) >= 3)
+        mosquitto.kill()
+        await asyncio.sleep(2)  # An outage has to last: readings are taken meanwhile.
+        mosquitto.start()
+        await eventually(lambda: max(gateway.numbers()) >= 8)
+        await eventually(
+            lambda: set(gateway.numbers()) == set(range(1, max(gateway.numbers()) + 1))
+        )
+
+
+async def test_32_packs_without_receipt_fit_the_heap(
+    gateway: Gateway, board: VirtualBoard, tmp_path: Path
+) -> None:
+    gateway.receipts = False
+    board.flash.mkdir(parents=True)
+    fill = tmp_path / "fill.py"
+    fill.write_text(FILL)
+    run_micropython(Program(SOURCES, ""), board.flash, fill, heap="256k")
+    async with board:
+        await eventually(lambda: max(gateway.numbers(), default=0) >= 32)
+        gateway.receipts = True
+        log = json.loads(gateway.packs[0])[0]["blog"]
+        gateway.receipt(log, [1, 32])
+        await eventually(lambda: max(gateway.numbers()) > 34)
+    assert gateway.numbers()[:32] == list(range(1, 33))
