@@ -13,8 +13,8 @@ from ingest.store.writer import StoreWriter
 
 IDLE_S: Final = 1.0
 PACKS_PER_TURN: Final = 4000
-"""About 40 ms on a small PC, which is what a commit may wait. In small turns every reading dirties a
-page of its own: turns of 500 cost twice as much a pack."""
+"""About 40 ms on a small PC, which is what a commit may wait. In small turns every reading dirties
+a page of its own: turns of 500 cost twice as much a pack."""
 
 _log = logging.getLogger(__name__)
 

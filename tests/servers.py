@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from simulators.board.board import find_micropython
+
 _SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 
 
@@ -28,8 +30,6 @@ def require(program: str, package: str | None = None) -> str:
 
 def require_micropython() -> str:
     """The path of MicroPython's unix port, as `require`."""
-    from simulators.board.board import find_micropython
-
     found = find_micropython()
     if found:
         return str(found)

@@ -5,6 +5,8 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from gateway.mqtt.address import BrokerAddress
 from simulators.board.board import VirtualBoard
 from simulators.node import VirtualNode
@@ -47,6 +49,7 @@ async def be_cruel(gateway: Gateway, broker, rng: random.Random) -> None:
         await asyncio.to_thread(gateway.start)
 
 
+@pytest.mark.timeout(300)
 async def test_ten_kills_and_two_wiped_brokers_lose_and_repeat_nothing(tmp_path: Path):
     require_micropython()
     rng = random.Random(SEED)

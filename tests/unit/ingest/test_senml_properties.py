@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -19,12 +20,29 @@ json_values = st.recursive(
     max_leaves=20,
 )
 labels = st.sampled_from(
-    ["bn", "bt", "bu", "bv", "bver", "blog", "bseq", "bfirst", "btu_", "n", "u", "v", "vb", "vs"]
-    + ["vd", "t", "s", "ut", "x_"]
+    "bn bt bu bv bver blog bseq bfirst btu_ n u v vb vs vd t s ut x_".split(" ")
 )
 likely = st.sampled_from(
-    ["urn:dev:mac:3c71bffffe4a2b10_", 26, 1763800000, 1763800000.5, "5f3a9c01", 41, "temperature"]
-    + ["co2", "Cel", "ppm", 19.4, True, "19.4", 1e308, -1e308, 10**400, "temperature.", "\ud800"]
+    [
+        "urn:dev:mac:3c71bffffe4a2b10_",
+        26,
+        1763800000,
+        1763800000.5,
+        "5f3a9c01",
+        41,
+        "temperature",
+        "co2",
+        "Cel",
+        "ppm",
+        19.4,
+        True,
+        "19.4",
+        1e308,
+        -1e308,
+        10**400,
+        "temperature.",
+        "\ud800",
+    ]
 )
 records = st.dictionaries(labels, likely | json_values, max_size=10)
 
@@ -34,8 +52,8 @@ def settle(payload: bytes) -> None:
     try:
         pack = decode_pack(payload, NODE, NOW_MS)
     except PackError as error:
-        assert error.reason
-        assert str(error)
+        if not (error.reason and str(error)):
+            pytest.fail("an error that tells nothing")
     else:
         assert pack.node == NODE
         assert pack.readings or pack.rejected or payload.startswith(b"[")

@@ -1,6 +1,8 @@
 """The local store: what is committed is there once, in whatever order and however often it came."""
 
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,8 +219,6 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        import tempfile
-
         self.folder = Path(tempfile.mkdtemp(prefix="preau-store-"))
         self.store = StoreWriter(self.folder)
         self.model: dict[tuple[str, int], float] = {}
@@ -259,8 +259,6 @@ class StoreMachine(RuleBasedStateMachine):
             assert inside == numbers
 
     def teardown(self) -> None:
-        import shutil
-
         self.store.close()
         shutil.rmtree(self.folder)
 
