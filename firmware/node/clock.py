@@ -87,8 +87,8 @@ class Clock:
         self._anchors = anchors
         self._offset = 0
         self._last_s = 0
-        self._hello = None
-        self._presence_ms = 0
+        self._hello: str | None = None
+        self._presence_ms = time.ticks_ms()
         self.epoch = 0
         self._restore()
 

@@ -8,7 +8,7 @@ from micropython import const
 _LINES = const(16)
 _WIDTH = const(100)
 
-lines = []
+lines: list[str] = []
 
 
 def note(*words):

@@ -35,12 +35,12 @@ class Link:
         self._node = node
         self._session = session
         self._wlan = network.WLAN(network.STA_IF)
-        self._client = None
+        self._client: Client | None = None
         self._tried_ms = time.ticks_ms()
         self._starved = 0
 
     @property
-    def alive_ms(self) -> int:
+    def alive_ms(self):
         """`ticks_ms` of the last sign that this task does its work."""
         return self._client.checked_ms if self._client else self._tried_ms
 
@@ -59,7 +59,8 @@ class Link:
             try:
                 await self._join()
                 await self._connected()
-            except (OSError, MqttError) as error:
+            except (OSError, MqttError, ValueError) as error:
+                # ValueError is how mbedTLS refuses a certificate.
                 note("link:", error)
             except Exception as error:  # The task's outer edge: a defect must not end it.
                 self._defect(error)
@@ -97,7 +98,7 @@ class Link:
         import ssl
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]
         for path in self._settings.ca:
             with open(path, "rb") as file:
                 context.load_verify_locations(cadata=file.read())

@@ -66,17 +66,20 @@ class Client:
     be quick; what it raises ends the connection.
     """
 
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter
+
     def __init__(self, client_id: str, on_message, keepalive_s: int = 60):
         self._client_id = client_id
         self._on_message = on_message
         self._keepalive_ms = keepalive_s * 1000
-        self._reader = self._writer = None
+        self._opened = False
         self._sending = asyncio.Lock()
         self._acknowledged = asyncio.Event()
-        self._unacked = {}
+        self._unacked: dict = {}
         self._packet_id = 0
         self._failure = None
-        self._heard_ms = self._sent_ms = 0
+        self._heard_ms = self._sent_ms = time.ticks_ms()
         self.oversized = 0
         self.checked_ms = time.ticks_ms()
 
@@ -91,10 +94,11 @@ class Client:
 
     async def _open(self, host, port, user, password, will, ssl):
         if ssl:
-            opening = asyncio.open_connection(host, port, ssl, host)
+            opening = asyncio.open_connection(host, port, ssl=ssl, server_hostname=host)
         else:
             opening = asyncio.open_connection(host, port)
         self._reader, self._writer = await opening
+        self._opened = True
         await self._send(
             encode_connect(self._client_id, user, password, will, self._keepalive_ms // 1000)
         )
@@ -168,6 +172,7 @@ class Client:
         """Reads until the connection fails; never returns otherwise."""
         try:
             while True:
+                first: bytes | None
                 try:
                     first = await asyncio.wait_for_ms(self._reader.readexactly(1), 1000)
                 except asyncio.TimeoutError:
@@ -255,14 +260,14 @@ class Client:
 
     async def close(self):
         """Says goodbye as far as the connection still carries it, and frees the socket."""
-        if not self._writer:
+        if not self._opened:
             return
+        self._opened = False
         try:
             if not self._failure:
                 await self._send(b"\xe0\x00")
         except MqttError:
             pass  # It is being closed: nothing is lost that was not lost already.
         self.fail(MqttError("closed"))
-        writer, self._writer, self._reader = self._writer, None, None
-        writer.close()
-        await writer.wait_closed()
+        self._writer.close()
+        await self._writer.wait_closed()

@@ -56,8 +56,8 @@ class Outbox:
         self._size = 0
         self._scan = 0
         self._unfetched = 0
-        self.open = {}
-        self._again = []
+        self.open: dict[int, int] = {}
+        self._again: list[int] = []
         self.oldest = 1
         self.log = self.next = 0
         self.dropped = self.rejected = 0

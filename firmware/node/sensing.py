@@ -64,7 +64,7 @@ class Sensors:
 
     async def measure(self):
         """A list of (quantity number, value in its smallest step, channel or None)."""
-        readings = []
+        readings: list[tuple] = []
         for sensor in self._sensors:
             try:
                 if not sensor.started:

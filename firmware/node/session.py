@@ -37,12 +37,12 @@ class Session:
         self._describe = describe
         self._perform = perform
         self._base = "preau/v1/{}/".format(node)
-        self._commands = []
+        self._commands: list[dict] = []
         self._commanded = asyncio.Event()
         self._stirred = asyncio.Event()
         self._outdated = False
         self._wake = asyncio.Event()
-        self._last_reply = None
+        self._last_reply: dict | None = None
         self.hello = ""
         self.answered = self.served = False
         self.topics = [self._base + name for name in ("receipts", "settings", "commands")]

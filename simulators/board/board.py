@@ -6,6 +6,7 @@ It starts, resets and cuts power as the board would. It must not know what the f
 import asyncio
 import json
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -107,6 +108,11 @@ class VirtualBoard:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
             self._life = None
+
+    def hang(self) -> None:
+        """Stop the program where it is, as a deadlock would; only the watchdog helps."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGSTOP)
 
     async def stop(self) -> None:
         """Cut the power and take the wire down."""

@@ -55,7 +55,7 @@ def prepare_program(directory: Path) -> Program:
         target = directory / name.with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
         # Without line numbers, as on the node: they are a tenth of the heap.
-        command = [compiler, "-O3", "-s", str(name), "-o", target, source]
+        command: list[str | Path] = [compiler, "-O3", "-s", str(name), "-o", target, source]
         subprocess.run(command, check=True)  # noqa: S603 - our own compiler and files
     return Program(directory, _HEAP)
 

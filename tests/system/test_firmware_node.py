@@ -316,3 +316,25 @@ async def test_32_packs_without_receipt_fit_the_heap(
         gateway.receipt(log, [1, 32])
         await eventually(lambda: max(gateway.numbers()) > 34)
     assert gateway.numbers()[:32] == list(range(1, 33))
+
+
+async def test_the_watchdog_resets_a_node_that_hangs(gateway: Gateway, board: VirtualBoard) -> None:
+    async with board:
+        await eventually(lambda: gateway.packs)
+        board.surroundings.watchdog_s = 3
+        board.hang()
+        await eventually(lambda: gateway.presences[-1].get("reset") == "watchdog")
+        before = len(gateway.packs)
+        await eventually(lambda: len(gateway.packs) > before)
+    assert sorted(set(gateway.numbers())) == list(range(1, max(gateway.numbers()) + 1))
+
+
+async def test_without_wifi_readings_wait(gateway: Gateway, board: VirtualBoard) -> None:
+    board.surroundings.wifi_up = False
+    segment = board.flash / "outbox" / "00000001"
+    async with board:
+        await eventually(lambda: segment.exists() and segment.stat().st_size > 100)
+        assert not gateway.presences
+        board.surroundings.wifi_up = True
+        await eventually(lambda: len(gateway.packs) >= 4)
+    assert gateway.numbers()[:4] == [1, 2, 3, 4]

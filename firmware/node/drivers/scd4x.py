@@ -32,7 +32,7 @@ _SILENT_MAX_MS = const(15_000)
 class Scd4x:
     def __init__(self, i2c, address: int = 0x62):
         self._device = WordDevice(i2c, CHIP, address, 3)
-        self._heard_ms = 0
+        self._heard_ms = time.ticks_ms()
 
     async def start(self):
         """Stops what may still run from before a reset, reads the serial number and starts
