@@ -57,12 +57,13 @@ class ValueView:
     label: str
     text: str | None
     unit: str
-    note: str | None
-    """Why the value is to be taken with care."""
     trend: TrendView | None
     node: str | None
+    note: str | None
+    """Why the value is to be taken with care; `None` where it need not."""
     age: str | None
     exact: str | None
+    """Of a value with a note: when it was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +136,18 @@ def _value(quantity: str, room: RoomState, formats: Formats, now_ms: int) -> Val
     label = formats.texts(f"quantity.{quantity}")
     if measure is None:
         return ValueView(quantity, label, None, UNITS[quantity], None, None, None, None, None)
+    note = _note(measure, formats)
     return ValueView(
         quantity=quantity,
         label=label,
         text=formats.value(quantity, measure.value),
         unit=UNITS[quantity],
-        note=_note(measure, formats),
+        note=note,
         trend=_trend(measure, formats),
         node=measure.node,
-        age=formats.age(measure.measured_at_ms, now_ms),
-        exact=formats.moment(measure.measured_at_ms),
+        # A trusted value is as old as the card says; with 300 rooms, saying it for each would tell.
+        age=formats.age(measure.measured_at_ms, now_ms) if note else None,
+        exact=formats.moment(measure.measured_at_ms) if note else None,
     )
 
 

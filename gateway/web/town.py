@@ -115,6 +115,9 @@ def _unplaced(look: Look, nodes: NodeRegistry) -> Iterable[UnplacedNode]:
         times = [point.received_at_ms for point in readings.values()]
         if presence is not None:
             times.append(presence.received_at_ms)
+        if not times:
+            # All that it sent was refused: it is found among the dead letters.
+            continue
         declared = estate.node(node)
         yield UnplacedNode(
             node,

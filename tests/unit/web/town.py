@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from aiohttp.test_utils import TestClient
 
 from gateway.changes import Changes
 from gateway.health import Health
@@ -24,6 +25,8 @@ from ingest.pipeline import Incoming, Outcome, Pipeline
 from ingest.store.reader import StoreReader
 from ingest.store.writer import StoreWriter
 from ingest.topics import base_name_of, topic_of
+
+Client = TestClient[web.Request, web.Application]
 
 ZONE = ZoneInfo("Europe/Paris")
 NOW_MS = 1_767_692_400_000
