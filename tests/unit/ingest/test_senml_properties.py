@@ -20,7 +20,27 @@ json_values = st.recursive(
     max_leaves=20,
 )
 labels = st.sampled_from(
-    "bn bt bu bv bver blog bseq bfirst btu_ n u v vb vs vd t s ut x_".split(" ")
+    [
+        "bn",
+        "bt",
+        "bu",
+        "bv",
+        "bver",
+        "blog",
+        "bseq",
+        "bfirst",
+        "btu_",
+        "n",
+        "u",
+        "v",
+        "vb",
+        "vs",
+        "vd",
+        "t",
+        "s",
+        "ut",
+        "x_",
+    ]
 )
 likely = st.sampled_from(
     [
