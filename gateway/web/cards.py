@@ -123,11 +123,12 @@ def _status(condition: Condition, room: RoomState, formats: Formats, now_ms: int
     values = {}
     if condition is Condition.SILENT and room.newest_ms is not None:
         values["span"] = formats.span(now_ms - room.newest_ms)
+    is_empty = condition is Condition.GOOD and room.is_open is False
     return StatusView(
         condition,
         ICONS[condition],
         formats.texts(f"status.{condition}", **values),
-        formats.texts(f"advice.{condition}"),
+        formats.texts("advice.closed" if is_empty else f"advice.{condition}"),
     )
 
 

@@ -84,6 +84,8 @@ class RoomState:
     nodes: tuple[str, ...]
     measures: Mapping[str, Measure]
     newest_ms: int | None
+    is_open: bool | None
+    """Whether people are in; `None` where the estate gives no hours."""
     conditions: tuple[Condition, ...]
 
 
@@ -92,7 +94,11 @@ def room_state(place: RoomPlace, look: Look) -> RoomState:
     nodes = tuple(look.estate.nodes_of(place.ref, look.now_ms))
     measures = {measure.quantity: measure for measure in _measures(nodes, look)}
     newest = max((measure.measured_at_ms for measure in measures.values()), default=None)
-    return RoomState(place, nodes, measures, newest, _conditions(place, nodes, measures, look))
+    people_in = is_open(place, look.now_ms, look.zone)
+    conditions = _conditions(place, measures, look.estate.thresholds, people_in=people_in)
+    if not nodes:
+        conditions = (Condition.NO_NODE,)
+    return RoomState(place, nodes, measures, newest, people_in, conditions)
 
 
 def patience_ms(estate: Estate, node: str) -> float:
@@ -149,12 +155,11 @@ def _since(estate: Estate, node: str, now_ms: int) -> int:
 
 def _conditions(
     place: RoomPlace,
-    nodes: tuple[str, ...],
     measures: Mapping[str, Measure],
-    look: Look,
+    limits: Thresholds,
+    *,
+    people_in: bool | None,
 ) -> tuple[Condition, ...]:
-    if not nodes:
-        return (Condition.NO_NODE,)
     if not measures:
         return (Condition.UNMEASURED,)
     if all(measure.is_stale for measure in measures.values()):
@@ -164,8 +169,6 @@ def _conditions(
         for name, measure in measures.items()
         if not measure.is_stale and not measure.is_bad
     }
-    limits = look.estate.thresholds
-    people_in = is_open(place, look.now_ms, look.zone)
     found = [
         _of_air(trusted.get("co2"), limits),
         _of_temperature(place, trusted.get("temperature"), limits, people_in=people_in),

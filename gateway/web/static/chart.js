@@ -78,7 +78,13 @@
     if (panel.quantity === "co2") [low, high] = [Math.min(400, low), Math.max(1000, high)];
     const least = { temperature: 4, co2: 200, humidity: 20 }[panel.quantity] || 1;
     const room = Math.max(least - (high - low), (high - low) * 0.14) / 2;
-    return [low - room, high + room];
+    low -= room;
+    high += room;
+    // A limit just below the upper edge would have its words in the panel's title.
+    for (const { at } of panel.limits) {
+      if (at < high && at > high - (high - low) * 0.16) high = at + (high - low) * 0.19;
+    }
+    return [low, high];
   }
 
   function shapesOf(panel, axis, [low, high]) {

@@ -40,6 +40,11 @@
     piece.replaceChildren(...fresh.childNodes);
   }
 
+  // What is worth a glance: a value that changed, not an age that grew.
+  function values(part) {
+    return [...part.querySelectorAll("dd b")].map((value) => value.textContent).join(" ");
+  }
+
   function replaceParts(fresh) {
     const before = keyed(piece);
     const after = keyed(fresh);
@@ -53,7 +58,7 @@
       const at = [standing.scrollLeft, standing.scrollTop];
       standing.replaceWith(part);
       [part.scrollLeft, part.scrollTop] = at;
-      if (key.startsWith("room-") || key === "now") part.classList.add("fresh");
+      if (values(standing) !== values(part)) part.classList.add("fresh");
     }
   }
 

@@ -16,6 +16,7 @@ from tests.unit.web.town import (
     Client,
     TownService,
     air,
+    estate_text,
     pack,
 )
 
@@ -103,6 +104,17 @@ async def test_the_room_page_shows_values_advice_table_and_node(client: Client) 
     data = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL)
     assert data is not None
     assert len(json.loads(data[1])["panels"]) == 3
+
+
+async def test_a_cool_room_after_school_is_not_told_to_be_right_for_work(
+    town: TownService,
+) -> None:
+    hours = '[site.hours]\ntue = ["08:30-10:00"]\n[[site.building]]'
+    town.declare(estate_text().replace("[[site.building]]", hours, 1))
+    async with TestClient(TestServer(town.app())) as client:
+        text = text_of(await get(client, "/salles/jules-ferry/bouleaux"))
+    assert "Bon" in text
+    assert "À cette heure la salle est vide" in text
 
 
 async def test_every_period_has_its_page(client: Client) -> None:
