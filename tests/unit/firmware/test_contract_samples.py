@@ -24,7 +24,7 @@ def test_micropython_encodes_the_sample_byte_for_byte(
 
 
 @pytest.mark.parametrize(
-    "sample", [path for path in SAMPLES if path.stem != "time-unknown"], ids=str
+    "sample", [path for path in SAMPLES if path.stem != "time-unknown"], ids=lambda path: path.stem
 )
 def test_the_gateway_reads_from_a_sample_what_the_node_measured(sample: Path) -> None:
     expected = json.loads(sample.read_text())
