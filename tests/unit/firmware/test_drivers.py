@@ -17,13 +17,24 @@ from tests.unit.firmware.micropython import CHECKS, run_micropython
 
 Drive = Callable[..., Awaitable[list[str]]]
 
-# The driver waits as the datasheet says; the chip's time runs ahead of it.
-_FASTER = 20
+
+class Timer:
+    """The chip's time, which a test can put ahead between two runs of the driver."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
 
 
 @pytest.fixture
-def chips() -> Chips:
-    return Chips(scd4x=Scd4x(timer=lambda: time.monotonic() * _FASTER))
+def timer() -> Timer:
+    return Timer()
+
+
+@pytest.fixture
+def chips(timer: Timer) -> Chips:
+    return Chips(scd4x=Scd4x(timer=timer))
 
 
 @pytest.fixture
@@ -90,29 +101,36 @@ async def test_serial_numbers_are_read_whole(drive: Drive) -> None:
 
 
 async def test_scd4x_gives_each_value_once_and_waits_for_the_next(
-    drive: Drive, chips: Chips
+    drive: Drive, chips: Chips, timer: Timer
 ) -> None:
     chips.scd4x.co2_ppm, chips.scd4x.temperature_c, chips.scd4x.humidity_percent = 842, 21.5, 39.9
-    lines = await drive("scd4x", "start", "measure", "sleep_ms:260", "measure", "measure")
-    assert lines[1:] == ["None", "(842, 2150, 399)", "None"]
+    assert (await drive("scd4x", "start", "measure"))[1] == "None"
+    timer.ahead_s += 5
+    assert await drive("scd4x", "measure", "measure") == ["(842, 2150, 399)", "None"]
 
 
-async def test_scd4x_starts_again_after_a_reset_that_left_it_measuring(drive: Drive) -> None:
+async def test_scd4x_starts_again_after_a_reset_that_left_it_measuring(
+    drive: Drive, timer: Timer
+) -> None:
     await drive("scd4x", "start")
-    lines = await drive("scd4x", "start", "sleep_ms:260", "measure")
-    assert lines[1].startswith("(600,")
+    await drive("scd4x", "start")
+    timer.ahead_s += 5
+    assert (await drive("scd4x", "measure"))[0].startswith("(600,")
 
 
-async def test_scd4x_is_recalibrated_after_three_minutes(drive: Drive, chips: Chips) -> None:
+async def test_scd4x_is_recalibrated_after_three_minutes(
+    drive: Drive, chips: Chips, timer: Timer
+) -> None:
     chips.scd4x.co2_ppm = 470
-    lines = await drive(
-        "scd4x", "start", "sleep_ms:9200", "recalibrate:420", "sleep_ms:300", "measure"
-    )
-    assert lines[1] == "-50"
-    assert lines[2].startswith("(420,")
+    await drive("scd4x", "start")
+    timer.ahead_s += 181
+    assert await drive("scd4x", "recalibrate:420") == ["-50"]
+    timer.ahead_s += 5
+    assert (await drive("scd4x", "measure"))[0].startswith("(420,")
 
 
-async def test_scd4x_says_when_recalibration_failed_and_goes_on(drive: Drive) -> None:
-    lines = await drive("scd4x", "start", "recalibrate:420", "sleep_ms:300", "measure")
+async def test_scd4x_says_when_recalibration_failed_and_goes_on(drive: Drive, timer: Timer) -> None:
+    lines = await drive("scd4x", "start", "recalibrate:420")
     assert lines[1] == "SensorError scd4x 0x62 recalibration failed"
-    assert lines[2].startswith("(600,")
+    timer.ahead_s += 5
+    assert (await drive("scd4x", "measure"))[0].startswith("(600,")

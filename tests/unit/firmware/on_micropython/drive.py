@@ -19,9 +19,6 @@ async def main(chip, steps):
     for step in steps:
         name, _, argument = step.partition(":")
         try:
-            if name == "sleep_ms":
-                await asyncio.sleep_ms(int(argument))
-                continue
             if name == "recalibrate":
                 result = await driver.recalibrate(int(argument))
             else:
