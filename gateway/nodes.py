@@ -3,73 +3,65 @@
 It decodes presences and remembers them. It sends nothing and stores nothing.
 """
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from typing import Annotated, Final
+
+import msgspec
 
 from ingest.errors import PackError
 
+_MAX_BYTES: Final = 4096
 
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """One presence of contract v1. What a node left out is `None`; times are Unix milliseconds."""
+_Text = Annotated[str, msgspec.Meta(max_length=64)]
+_Log = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}$")]
+_Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
-    node: str
-    received_at_ms: int
+
+class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One presence of contract v1. What a node left out is `None`; `next_wake` is Unix seconds.
+
+    `node` and `received_at_ms` are the gateway's own and never read from a message.
+    """
+
+    node: str = ""
+    received_at_ms: int = 0
     online: bool
-    hello: str | None = None
-    firmware: str | None = None
-    board: str | None = None
-    boots: int | None = None
-    reset: str | None = None
-    log: str | None = None
-    first: int | None = None
-    next: int | None = None
-    sensors: tuple[str, ...] = ()
+    hello: _Text | None = None
+    firmware: _Text | None = None
+    board: _Text | None = None
+    boots: _Whole | None = None
+    reset: _Text | None = None
+    settings: _Whole | None = None
+    log: _Log | None = None
+    first: _Whole | None = None
+    next: _Whole | None = None
+    dropped: _Whole | None = None
+    """Packs that a full outbox has let go."""
+    rejected: _Whole | None = None
+    """Packs that were never receipted while later ones were."""
+    sensors: tuple[_Text, ...] = ()
+    failing: tuple[_Text, ...] = ()
     asleep: bool = False
-    next_wake_ms: int | None = None
+    next_wake: _Whole | None = None
+
+
+_decoder: Final = msgspec.json.Decoder(Presence)
 
 
 def decode_presence(payload: bytes, node: str, received_at_ms: int) -> Presence:
     """A presence from its JSON. Unknown fields are left alone. Raises `PackError`."""
+    if len(payload) > _MAX_BYTES:
+        raise PackError("bad_presence", f"{len(payload)} bytes, the limit is {_MAX_BYTES} bytes")
     try:
-        said = json.loads(payload.decode())
-    except (ValueError, RecursionError) as error:
-        raise PackError("bad_presence", f"presence is no JSON: {error}") from error
-    if not isinstance(said, dict) or not isinstance(said.get("online"), bool):
-        raise PackError("bad_presence", "presence must be an object with online, true or false")
-    next_wake = _whole(said, "next_wake")
-    return Presence(
-        node=node,
-        received_at_ms=received_at_ms,
-        online=said["online"],
-        hello=_text(said, "hello"),
-        firmware=_text(said, "firmware"),
-        board=_text(said, "board"),
-        boots=_whole(said, "boots"),
-        reset=_text(said, "reset"),
-        log=_text(said, "log"),
-        first=_whole(said, "first"),
-        next=_whole(said, "next"),
-        sensors=tuple(s for s in said.get("sensors") or () if isinstance(s, str)),
-        asleep=said.get("asleep") is True,
-        next_wake_ms=next_wake * 1000 if next_wake is not None else None,
-    )
+        said = _decoder.decode(payload)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise PackError("bad_presence", f"no presence: {error}") from error
+    return msgspec.structs.replace(said, node=node, received_at_ms=received_at_ms)
 
 
-def _text(said: Mapping[str, Any], key: str) -> str | None:
-    value = said.get(key)
-    if value is None or (isinstance(value, str) and len(value) <= 64):
-        return value
-    raise PackError("bad_presence", f"{key} is {str(value)[:80]!r}: must be a short text")
-
-
-def _whole(said: Mapping[str, Any], key: str) -> int | None:
-    value = said.get(key)
-    if value is None or (type(value) is int and 0 <= value < 2**53):
-        return value
-    raise PackError("bad_presence", f"{key} is {str(value)[:80]!r}: must be a whole number")
+def encode_presence(presence: Presence) -> bytes:
+    """The JSON of a presence, as `decode_presence` reads it."""
+    return msgspec.json.encode(msgspec.structs.replace(presence, node="", received_at_ms=0))
 
 
 class NodeRegistry:
@@ -100,19 +92,11 @@ class NodeRegistry:
 
 
 def _farewell(known: Presence, last: Presence) -> Presence:
-    return Presence(
-        node=known.node,
+    return msgspec.structs.replace(
+        known,
         received_at_ms=last.received_at_ms,
         online=False,
         hello=last.hello,
-        firmware=known.firmware,
-        board=known.board,
-        boots=known.boots,
-        reset=known.reset,
-        log=known.log,
-        first=known.first,
-        next=known.next,
-        sensors=known.sensors,
         asleep=last.asleep,
-        next_wake_ms=last.next_wake_ms,
+        next_wake=last.next_wake,
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.metrics import Metrics
 from gateway.mqtt.session import Delivery, Session
-from gateway.nodes import NodeRegistry, Presence, decode_presence
+from gateway.nodes import NodeRegistry, Presence, decode_presence, encode_presence
 from gateway.receipts import encode_receipt
 from ingest.errors import PackError
 from ingest.store.deadletters import DeadLetter
@@ -60,7 +60,7 @@ class PresenceDesk:
         presence = self._nodes.take(said)
         if presence.online:
             self._answer_in_turn(presence, retained=delivery.retained)
-        return _to_store(presence, delivery.payload)
+        return _to_store(presence)
 
     async def answer_loop(self) -> None:
         """Answer retained presences, one at a time and not too fast."""
@@ -86,13 +86,13 @@ class PresenceDesk:
         self._session.publish(topic_of(presence.node, "receipts"), payload)
 
 
-def _to_store(presence: Presence, payload: bytes) -> PresenceToStore:
+def _to_store(presence: Presence) -> PresenceToStore:
     # A log is announced with all three, or not at all.
     log = presence.log if presence.first and presence.next else None
     return PresenceToStore(
         node=presence.node,
         received_at_ms=presence.received_at_ms,
-        payload=payload.decode(),
+        payload=encode_presence(presence).decode(),
         log=log,
         first_held=presence.first or 1,
         next_number=presence.next or 1,

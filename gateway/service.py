@@ -202,8 +202,8 @@ async def _http(settings: Settings, context: WebContext) -> AsyncIterator[str]:
             await site.start()
         except OSError as error:
             raise ConfigurationError(
-                f"the page can't listen on {host}:{port}: {error.strerror}; choose another "
-                "with --http HOST:PORT or http.port in preau.toml"
+                f"the page can't listen on port {port} of {host}: {error.strerror}; choose "
+                "another with http.port in preau.toml or PREAU_HTTP__PORT"
             ) from error
         bound: tuple[str, int] = runner.addresses[0][:2]
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]

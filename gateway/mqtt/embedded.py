@@ -138,7 +138,8 @@ class EmbeddedBroker:
             except OSError as error:
                 raise ConfigurationError(
                     f"the embedded broker can't listen on port {self._port} of {self._ip}: "
-                    f"{os.strerror(error.errno or 0)}; choose another with --mqtt HOST:PORT"
+                    f"{os.strerror(error.errno or 0)}; choose another with "
+                    "broker.port in preau.toml or PREAU_BROKER__PORT"
                 ) from error
 
     def _write_config(self, folder: Path) -> Path:

@@ -23,7 +23,8 @@ class DataFolderLock:
     """The exclusive right to write to one data folder, held until `release` or the process ends."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        # What is measured in a school is nobody else's on this machine.
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = (folder / LOCK_NAME).open("a")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

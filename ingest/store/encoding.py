@@ -22,3 +22,8 @@ def encode_readings(readings: Sequence[StoredReading]) -> bytes:
 def decode_readings(blob: bytes) -> Iterator[StoredReading]:
     """The readings of a journal row. Raises `struct.error` for a blob that is none."""
     return _READING.iter_unpack(blob)
+
+
+def encode_series(series: int) -> bytes:
+    """The bytes by which each reading of `series` begins in a blob."""
+    return series.to_bytes(4, "little")

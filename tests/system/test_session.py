@@ -321,7 +321,7 @@ async def test_a_ca_that_is_not_there_is_a_mistake_in_the_settings(tmp_path):
 
 async def test_a_taken_port_is_named_with_the_option_that_changes_it(embedded):
     port = embedded.address.port
-    with pytest.raises(ConfigurationError, match=rf"port {port} .* --mqtt HOST:PORT"):
+    with pytest.raises(ConfigurationError, match=rf"port {port} .* broker.port"):
         await EmbeddedBroker(port=port).start()
 
 

@@ -173,8 +173,8 @@ class TownService:
         for node in NODES.values():
             self.nodes.take(
                 Presence(
-                    node,
-                    NOW_MS - 3_600_000,
+                    node=node,
+                    received_at_ms=NOW_MS - 3_600_000,
                     online=True,
                     firmware="1.0.0",
                     board="esp32",
