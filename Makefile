@@ -48,6 +48,8 @@ bench: setup servers
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	  --extra firmware --group dev pyproject.toml -o $(LOCK)
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+	  -c $(LOCK) pyproject.toml -o requirements/run.txt
 	echo micropython-esp32-stubs | uv pip compile --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url - -o $(STUBS_LOCK)
 

@@ -135,11 +135,10 @@ class HttpSettings(_Section):
 
 
 class StoreSettings(_Section):
-    """How the local store groups commits, and what it sets aside for a full disk."""
+    """How the local store groups commits."""
 
     group_ms: Annotated[int, Field(ge=0, le=1000)] = 20
     group_packs: Annotated[int, Field(ge=1, le=20_000)] = 2000
-    ballast_mib: Annotated[int, Field(ge=0, le=4096)] = 64
 
 
 class EstateSettings(_Section):

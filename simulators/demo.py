@@ -71,17 +71,26 @@ class Demo:
     short_help="Show Préau with a simulated town.",
 )
 @click.option(
-    "--http", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="The page."
+    "--http",
+    default="127.0.0.1:8080",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where the page listens.",
 )
 @click.option(
-    "--mqtt", default="127.0.0.1:1883", show_default=True, metavar="HOST:PORT", help="The broker."
+    "--mqtt",
+    default="127.0.0.1:1883",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where the broker listens.",
 )
 @click.option(
     "--days",
     type=click.FloatRange(0, _MOST_DAYS),
     default=14,
     show_default=True,
-    help="How much of the past is filled in.",
+    metavar="DAYS",
+    help="Days of the past to fill in, at most 400.",
 )
 @click.option(
     "--data-dir",
@@ -114,7 +123,6 @@ async def run_demo(demo: Demo) -> None:
     broker = settings.broker.address()
     started: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
-        # The nodes end before the gateway, so that it hears them say goodbye.
         tasks.create_task(serve(settings, ready=started.set_result), name="gateway")
         service = await started
         async with _virtual_nodes(town, filled, broker, on_board), _board(demo, broker, on_board):

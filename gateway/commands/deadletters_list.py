@@ -8,6 +8,7 @@ import click
 
 from gateway.commands.options import json_option, settings_option
 from gateway.settings import load_settings
+from ingest.store.database import FILE_NAME
 from ingest.store.deadletters import StoredDeadLetter
 from ingest.store.reader import StoreReader
 
@@ -21,8 +22,16 @@ _SHOWN_BYTES = 200
 @settings_option
 @click.option("--node", help="Only of this node.")
 @click.option("--reason", help="Only with this reason, such as not_json.")
-@click.option("--limit", default=100, show_default=True, help="At most so many, the oldest first.")
-@click.option("--after", "after_id", default=0, help="Only those beyond this id.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="At most so many, the oldest first.",
+)
+@click.option(
+    "--after", "after_id", type=click.IntRange(0), default=0, help="Only those beyond this id."
+)
 @json_option
 def command(
     settings_file: Path | None,
@@ -35,9 +44,14 @@ def command(
 ) -> None:
     """List dead letters: messages, or single records of them, that could not be used.
 
-    They are kept, so nothing is lost: mend the cause and have them read again.
+    They are kept with their reason, so nothing is lost without a trace.
     """
-    with StoreReader(load_settings(settings_file).data.dir) as reader:
+    folder = load_settings(settings_file).data.dir
+    if not (folder / FILE_NAME).exists():
+        # As with `node list`: nothing has run here yet, which is no error.
+        click.echo("[]" if as_json else "0 dead letters: no gateway has run with this data folder.")
+        return
+    with StoreReader(folder) as reader:
         letters = reader.dead_letters(node=node, reason=reason, after_id=after_id, limit=limit)
         counts = reader.dead_letter_counts()
     if as_json:

@@ -52,11 +52,11 @@ def test_each_later_place_wins(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PREAU_STORE__GROUP_MS", "2")
     monkeypatch.setenv("PREAU_STORE__GROUP_PACKS", "2")
 
-    settings = load_settings(None, {"store": {"group_packs": 3, "ballast_mib": None}})
+    settings = load_settings(None, {"store": {"group_packs": 3, "group_ms": None}})
 
     assert settings.http.port == 1
     assert (settings.store.group_ms, settings.store.group_packs) == (2, 3)
-    assert settings.store.ballast_mib == 64
+    assert settings.store.group_ms == 20
 
 
 def test_an_empty_variable_sets_nothing(monkeypatch: pytest.MonkeyPatch):
