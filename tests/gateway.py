@@ -20,7 +20,7 @@ class Gateway(Server):
         broker_port: int,
         *,
         estate: str = "",
-        extra: str = "",
+        embedded: bool = False,
         prefix: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,8 +30,9 @@ class Gateway(Server):
         settings.write_text(
             f'[data]\ndir = "{self.data}"\n'
             f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\n'
+            f"embedded = {str(embedded).lower()}\n"
             f'[http]\nhost = "127.0.0.1"\nport = {port}\n'
-            f'[estate]\nfile = "{folder / "estate.toml"}"\n{extra}\n'
+            f'[estate]\nfile = "{folder / "estate.toml"}"\n'
         )
         (folder / "estate.toml").write_text(estate)
         preau = Path(sys.executable).with_name("preau")
