@@ -32,7 +32,7 @@ async def fold_loop(store: StoreWriter, writer: WriterThread, metrics: Metrics) 
             continue
         pauses = backoff_s()
         _count(result, metrics)
-        if result.packs < PACKS_PER_TURN:
+        if not result.has_more:
             await asyncio.sleep(IDLE_S)
 
 

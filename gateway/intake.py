@@ -9,9 +9,11 @@ import time
 from asyncio import sleep
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.backoff import backoff_s
 from gateway.changes import Changes
+from gateway.clock import problem_of
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.mqtt.session import Delivery, Session
@@ -27,6 +29,8 @@ from ingest.store.writer import PresenceToStore, StoreWriter
 from ingest.topics import parse_topic, topic_of
 
 _log = logging.getLogger(__name__)
+
+_CLOCK_LOOK_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Intake:
         """Until cancelled: whatever is not acknowledged by then is delivered again."""
         while True:
             deliveries = await self.session.next_batch(self.group_packs, self.group_s)
+            await self._until_clock_is_set(deliveries)
             batch = self._sorted(deliveries)
             prepared = await self.writer.run(self.pipeline.prepare, batch.readings)
             prepared.letters += batch.letters
@@ -67,6 +72,18 @@ class Intake:
             self.session.acknowledge(deliveries)
             self._send_receipts(outcome)
             self._tell(outcome)
+
+    async def _until_clock_is_set(self, deliveries: Sequence[Delivery]) -> None:
+        """Wait for a clock that can be right; what came before counts as received then."""
+        while (problem := problem_of(self.clock_ms())) is not None:
+            self.health.problems["clock"] = problem
+            self.changes.notify()
+            await sleep(_CLOCK_LOOK_S)
+        if self.health.problems.pop("clock", None) is not None:
+            _log.warning("the clock is set now; %d messages waited for it", len(deliveries))
+        for delivery in deliveries:
+            if problem_of(delivery.received_at_ms) is not None:
+                delivery.received_at_ms = self.clock_ms()
 
     def _sorted(self, deliveries: Sequence[Delivery]) -> _Batch:
         batch = _Batch()
@@ -84,7 +101,12 @@ class Intake:
                 )
             else:
                 batch.readings.append(
-                    Incoming(delivery.topic, delivery.payload, delivery.received_at_ms)
+                    Incoming(
+                        delivery.topic,
+                        delivery.payload,
+                        delivery.received_at_ms,
+                        delivery.retained,
+                    )
                 )
         return batch
 

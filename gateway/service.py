@@ -6,16 +6,17 @@ closed, and the caller gets the error. Nothing that was acknowledged is lost by 
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
 from gateway.backoff import backoff_s
 from gateway.changes import Changes
+from gateway.clock import now_ms
 from gateway.folding import fold_loop
 from gateway.health import Health
 from gateway.intake import Intake
@@ -40,10 +41,8 @@ from ingest.topics import subscriptions
 
 _log = logging.getLogger(__name__)
 
-
-def now_ms() -> int:
-    """Unix milliseconds by this machine's clock."""
-    return time.time_ns() // 1_000_000
+_STEADY_S: Final = 60.0
+"""A broker that ran for so long was a good one: its next end starts a new count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +161,19 @@ async def _broker(settings: Settings) -> AsyncIterator[tuple[BrokerAddress, Embe
 
 async def _keep_broker_loop(broker: EmbeddedBroker) -> None:
     """Start the embedded broker again when its process has died; nodes keep what it held."""
-    pauses = backoff_s()
+    pauses, loop = backoff_s(), asyncio.get_running_loop()
     while True:
+        begun_at_s = loop.time()
         await broker.wait()
+        if loop.time() - begun_at_s > _STEADY_S:
+            pauses = backoff_s()
         pause_s = next(pauses)
         _log.warning("the embedded broker has ended, starting it again in %.1f s", pause_s)
         await asyncio.sleep(pause_s)
         try:
             await broker.start()
-        except PreauError as error:
+        except (PreauError, OSError) as error:
+            # A full disk is one reason: the next try may find room.
             _log.warning("the embedded broker does not start: %s", error)
 
 

@@ -6,6 +6,7 @@ the start. "Latest" means last measured, whatever arrived last.
 
 from collections.abc import Iterable, Mapping
 
+from ingest.senml import AHEAD_MS
 from ingest.store.reader import Point, Series
 from ingest.store.writer import PackToStore
 
@@ -28,7 +29,12 @@ class LatestReadings:
             readings = self._nodes.setdefault(pack.node, {})
             for quantity, channel, measured_at_ms, value, quality, source in pack.readings:
                 standing = readings.get((quantity, channel))
-                if standing is None or measured_at_ms > standing.measured_at_ms:
+                if (
+                    standing is None
+                    or measured_at_ms > standing.measured_at_ms
+                    # Stored while a clock was ahead: it is not to stand for days.
+                    or standing.measured_at_ms > received_at_ms + AHEAD_MS
+                ):
                     point = Point(measured_at_ms, value, quality, received_at_ms, source)
                     readings[quantity, channel] = point
                     changed.add(pack.node)

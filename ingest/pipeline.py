@@ -14,8 +14,8 @@ from typing import NamedTuple
 from ingest.errors import PackError
 from ingest.quality import History, judge
 from ingest.quantities import QUANTITIES
-from ingest.readings import LogPosition, Pack
-from ingest.senml import decode_pack, salvage_position
+from ingest.readings import LogPosition, Pack, TimeSource
+from ingest.senml import AHEAD_MS, decode_pack, salvage_position
 from ingest.store.deadletters import DeadLetter
 from ingest.store.writer import PackToStore, StoreWriter
 from ingest.topics import parse_topic
@@ -29,6 +29,8 @@ class Incoming(NamedTuple):
     topic: str
     payload: bytes
     received_at_ms: int
+    retained: bool = False
+    """Kept by the broker: it may be delivered again at every connection."""
 
 
 @dataclass(slots=True)
@@ -89,11 +91,12 @@ class Pipeline:
         for pack in prepared.packs:
             outcome.readings += len(pack.readings)
             if pack.position is not None:
-                _note_received(outcome, pack.node, pack.position.log, pack.position.seq)
+                place = (pack.node, pack.position.log)
+                outcome.received.setdefault(place, []).append(pack.position.seq)
         for letter in prepared.letters:
             outcome.dead_letters[letter.reason] += 1
             if letter.node and letter.log is not None and letter.seq is not None:
-                _note_received(outcome, letter.node, letter.log, letter.seq)
+                outcome.received.setdefault((letter.node, letter.log), []).append(letter.seq)
         return outcome
 
     def _prepare_pack(self, message: Incoming, node: str, prepared: Prepared) -> None:
@@ -102,6 +105,11 @@ class Pipeline:
         except PackError as error:
             position = salvage_position(message.payload)
             prepared.letters.append(_letter(message, node, error.reason, str(error), position))
+            return
+        if message.retained and any(r.time_source == TimeSource.RECEPTION for r in pack.readings):
+            # Each delivery would give it another time: a dead sensor would look alive for ever.
+            detail = "a retained pack with times relative to now: when it was measured is not known"
+            prepared.letters.append(_letter(message, node, "retained_without_time", detail))
             return
         for record in pack.rejected:
             # Without its number: the pack itself is received, and this letter is one part of it.
@@ -114,17 +122,11 @@ class Pipeline:
         readings = []
         for quantity, channel, measured_at_ms, value, source in pack.readings:
             history = histories.get((quantity, channel))
-            if history is None:
+            if history is None or (history.at_ms or 0) > received_at_ms + AHEAD_MS:
                 history = histories[quantity, channel] = History()
             quality = judge(QUANTITIES[quantity], value, measured_at_ms, history)
             readings.append((quantity, channel, measured_at_ms, value, quality, source))
         return PackToStore(pack.node, pack.position, received_at_ms, readings)
-
-
-def _note_received(outcome: Outcome, node: str, log: str, seq: int) -> None:
-    numbers = outcome.received.setdefault((node, log), [])
-    if not numbers or numbers[-1] != seq:
-        numbers.append(seq)
 
 
 def _letter(

@@ -31,9 +31,14 @@ def topic_of(node: str, kind: str) -> str:
     return f"{PREFIX}/{node}/{kind}"
 
 
-@lru_cache(maxsize=65536)
 def parse_topic(topic: str) -> Topic | None:
     """Take a topic apart; `None` where it is not one of contract v1."""
+    # No topic of ours is longer, and strangers' are not to fill the cache.
+    return _parse(topic) if len(topic) <= 64 else None
+
+
+@lru_cache(maxsize=65536)
+def _parse(topic: str) -> Topic | None:
     parts = topic.split("/")
     if len(parts) != 4 or parts[0] != "preau" or parts[1] != "v1":
         return None

@@ -190,6 +190,8 @@ class Connection(asyncio.Protocol):
     # Reading
 
     def _room(self) -> int:
+        if self._inbox.is_heavy:
+            return 0
         return self._inbox.size - max(len(self._inbox), len(self._unacknowledged))
 
     def _read_buffer(self) -> None:

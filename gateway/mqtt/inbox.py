@@ -4,7 +4,12 @@ Bounded: whoever fills it asks for `room` first and stops reading when there is 
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+MAX_BYTES: Final = 32 * 1024 * 1024
+"""A queue full of ordinary packs is 2 MB; this bounds one that is full of nonsense."""
 
 
 @dataclass(slots=True)
@@ -27,8 +32,10 @@ class Delivery:
 class Inbox:
     """Deliveries in the order of arrival, for one reader."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, max_bytes: int = MAX_BYTES) -> None:
         self.size = size
+        self._max_bytes = max_bytes
+        self._held_bytes = 0
         self._waiting: list[Delivery] = []
         self._reader: asyncio.Future[None] | None = None
         self._wanted = 0
@@ -39,12 +46,22 @@ class Inbox:
     def extend(self, deliveries: list[Delivery]) -> None:
         """Add what arrived; the reader wakes once for a batch, not for each delivery."""
         self._waiting += deliveries
+        self._held_bytes += sum(len(delivery.payload) for delivery in deliveries)
         if (
             self._reader is not None
             and len(self._waiting) >= self._wanted
             and not self._reader.done()
         ):
             self._reader.set_result(None)
+
+    def release(self, deliveries: Sequence[Delivery]) -> None:
+        """What was handed out needs no memory any more."""
+        self._held_bytes -= sum(len(delivery.payload) for delivery in deliveries)
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether what is held, handed out or not, is over the limit in bytes."""
+        return self._held_bytes > self._max_bytes
 
     async def next_batch(self, max_count: int, max_wait_s: float) -> list[Delivery]:
         """Wait for a first delivery, then for what arrives within `max_wait_s`.

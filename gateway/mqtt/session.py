@@ -149,6 +149,7 @@ class Session:
 
         PUBACKs leave in the order of reception, whatever the order here.
         """
+        self._inbox.release(deliveries)
         connection = self._connection
         if connection is None or not connection.accepted:
             self._counters.dropped_acks += len(deliveries)
@@ -157,6 +158,8 @@ class Session:
         current = [delivery for delivery in deliveries if delivery.connection == ordinal]
         self._counters.dropped_acks += len(deliveries) - len(current)
         self._counters.acknowledged += connection.acknowledge(current)
+        # Those of an earlier connection may have been what filled the queue.
+        connection.read_on()
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Hand a message to the broker; False when not connected or when it does not keep up.

@@ -1,8 +1,15 @@
 """SenML JSON (RFC 8428) of contract v1. Pure: the time of reception is an argument."""
 
-from ingest.senml.decode import MAX_PAYLOAD_BYTES, decode_pack
+from ingest.senml.decode import AHEAD_MS, MAX_PAYLOAD_BYTES, decode_pack
 from ingest.senml.encode import encode_pack
 from ingest.senml.salvage import salvage_position
 from ingest.senml.version import VERSION
 
-__all__ = ["MAX_PAYLOAD_BYTES", "VERSION", "decode_pack", "encode_pack", "salvage_position"]
+__all__ = [
+    "AHEAD_MS",
+    "MAX_PAYLOAD_BYTES",
+    "VERSION",
+    "decode_pack",
+    "encode_pack",
+    "salvage_position",
+]

@@ -1,4 +1,4 @@
-"""SenML JSON (RFC 8428) of contract v1: payloads to packs, and packs to payloads.
+"""SenML JSON (RFC 8428) of contract v1: payloads to packs.
 
 Pure: the time of reception is an argument, nothing is stored, nobody is asked. Whatever the bytes
 are, decoding ends in a `Pack` or in a `PackError`; records that can't be used are set apart in
@@ -26,6 +26,8 @@ from ingest.senml.version import VERSION
 from ingest.topics import base_name_of
 
 MAX_PAYLOAD_BYTES: Final = 16 * 1024
+MAX_REJECTED: Final = 64
+MAX_REJECTED_BYTES: Final = 64 * 1024
 RELATIVE_BELOW_S: Final = 1 << 28
 """RFC 8428 section 4.5.3: a smaller time is relative to now."""
 
@@ -64,7 +66,9 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 # A lone surrogate is JSON, but no text that msgspec takes.
 _UNUSABLE: Final = (msgspec.ValidationError, UnicodeEncodeError)
+_LOG_LABELS: Final = ("blog", "bseq", "bfirst")
 _LABELS: Final = frozenset(_Record.__struct_fields__)
+_VALUE_LABELS: Final = ("v", "vb", "vs", "vd", "s")
 _BASE_LABELS: Final = frozenset(label for label in _LABELS if label.startswith("b"))
 _decoder: Final = msgspec.json.Decoder(list[_Record])
 
@@ -94,10 +98,7 @@ def _decode_slowly(payload: bytes, base_name: str, rejected: list[RejectedRecord
     base: dict[str, Any] = {}
     for item in _parse_array(payload):
         if not isinstance(item, dict):
-            content = json.dumps([item]).encode()
-            rejected.append(
-                RejectedRecord("not_a_record", f"no JSON object: {_show(item)}", content)
-            )
+            _reject(rejected, "not_a_record", f"no JSON object: {_show(item)}", item)
             continue
         _refuse_must_understand(item)
         known = {label: value for label, value in item.items() if label in _LABELS}
@@ -107,11 +108,22 @@ def _decode_slowly(payload: bytes, base_name: str, rejected: list[RejectedRecord
         except _UNUSABLE as error:
             # Its base fields hold for the records after it all the same.
             records.append(_base_alone(known))
-            content = json.dumps([{"bn": base_name, **base, **item}]).encode()
-            rejected.append(
-                RejectedRecord("wrong_type", f"a field can't be used: {error}", content)
-            )
+            alone = {"bn": base_name, **base, **item}
+            for label in _LOG_LABELS:
+                alone.pop(label, None)
+            _reject(rejected, "wrong_type", f"a field can't be used: {error}", alone)
     return records
+
+
+def _reject(rejected: list[RejectedRecord], reason: str, detail: str, record: object) -> None:
+    """Set a record apart, as a pack of its own. Raises `PackError` where there are too many:
+
+    each repeats the base fields, so that a small pack would become megabytes of dead letters.
+    """
+    rejected.append(RejectedRecord(reason, detail, json.dumps([record]).encode()))
+    size = sum(len(one.content) for one in rejected)
+    if len(rejected) > MAX_REJECTED or size > MAX_REJECTED_BYTES:
+        raise PackError("too_many_rejected", f"{len(rejected)} records can't be used: {detail}")
 
 
 def _parse_array(payload: bytes) -> list[Any]:
@@ -160,8 +172,7 @@ def _assemble(
         try:
             reading = context.reading(record)
         except _RecordError as error:
-            content = json.dumps([context.alone(record)]).encode()
-            rejected.append(RejectedRecord(error.reason, error.detail, content))
+            _reject(rejected, error.reason, error.detail, context.alone(record))
         else:
             if reading is not None:
                 readings.append(reading)
@@ -237,7 +248,7 @@ class _Context:
         if self.bn != self.base_name:
             name = ((self.bn or "") + (name or ""))[len(self.base_name) :]
         if not name:
-            if record.v is None and record.vb is None and record.vs is None:
+            if all(getattr(record, label) is None for label in _VALUE_LABELS):
                 return None
             raise _RecordError("unknown_quantity", "n is missing: must name a quantity")
         key, _, channel = name.partition(".")
@@ -286,10 +297,10 @@ class _Context:
             at_ms += self.received_at_ms
             source = TimeSource.RECEPTION
         if at_ms < EARLIEST_MS:
-            raise _RecordError("time_before_2020", f"time is {at_ms / 1000:.0f} s: before 2020")
+            raise _RecordError("time_before_2020", f"time is {_show(at_ms // 1000)} s: before 2020")
         if at_ms > self.received_at_ms + AHEAD_MS:
-            ahead_s = (at_ms - self.received_at_ms) / 1000
-            raise _RecordError("time_ahead", f"time is {ahead_s:.0f} s ahead: 300 s are allowed")
+            ahead_s = _show((at_ms - self.received_at_ms) // 1000)
+            raise _RecordError("time_ahead", f"time is {ahead_s} s ahead: 300 s are allowed")
         return at_ms, value, source
 
     def alone(self, record: _Record) -> dict[str, Any]:
@@ -301,11 +312,11 @@ class _Context:
             own["bu"] = self.bu
         if self.bv:
             own["bv"] = self.bv
-        return own | {k: v for k, v in fields.items() if k not in ("blog", "bseq", "bfirst")}
+        return own | {k: v for k, v in fields.items() if k not in _LOG_LABELS}
 
 
 def _no_value(record: _Record, wanted: str) -> _RecordError:
-    given = next((k for k in ("v", "vb", "vs", "vd", "s") if getattr(record, k) is not None), None)
+    given = next((k for k in _VALUE_LABELS if getattr(record, k) is not None), None)
     if given is None:
         return _RecordError("no_value", f"no value: must have {wanted}")
     return _RecordError(

@@ -7,7 +7,7 @@ from ingest.readings import LogPosition
 
 _SALVAGE_BYTES: Final = 200
 _SALVAGE_LOG: Final = re.compile(rb'"blog"\s*:\s*"([0-9a-f]{8})"')
-_SALVAGE_SEQ: Final = re.compile(rb'"bseq"\s*:\s*([1-9][0-9]{0,14})(?=\s*[,}])')
+_SALVAGE_SEQ: Final = re.compile(rb'"bseq"\s*:\s*([1-9][0-9]{0,15})(?=\s*[,}])')
 _SALVAGE_FIRST: Final = re.compile(rb'"bfirst"\s*:\s*([1-9][0-9]{0,14})(?=\s*[,}])')
 
 

@@ -3,8 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-from ingest.errors import StoreError
-from ingest.store.database import FILE_NAME, damaged, open_for_reading
+from ingest.errors import PreauError
+from ingest.store.database import FILE_NAME, as_store_error, open_for_reading
 
 
 def check_store(folder: Path) -> list[str]:
@@ -16,12 +16,12 @@ def check_store(folder: Path) -> list[str]:
         return []
     try:
         connection = open_for_reading(folder)
-    except StoreError as error:
+    except PreauError as error:
         return [str(error)]
     try:
         rows = connection.execute("PRAGMA integrity_check(10)").fetchall()
     except sqlite3.DatabaseError as error:
-        return [str(damaged(folder / FILE_NAME, error))]
+        return [str(as_store_error(folder / FILE_NAME, error))]
     finally:
         connection.close()
     return [f"{folder / FILE_NAME}: {text}" for (text,) in rows if text != "ok"]

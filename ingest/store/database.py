@@ -11,12 +11,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from ingest.errors import StoreError
+from ingest.errors import PreauError, StoreError, StoreFullError, TransientError
 
 FILE_NAME: Final = "preau.db"
 LOCK_NAME: Final = "preau.lock"
 APPLICATION_ID: Final = 0x50524541  # "PREA" in the file's header, so that no other file is taken
 BUSY_TIMEOUT_S: Final = 10
+WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 
 
 class DataFolderLock:
@@ -59,13 +60,12 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         _check_identity(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        # What a slow reader has made it grow to is given back at the next checkpoint.
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         _upgrade(connection)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, StoreError) as error:
         connection.close()
-        raise damaged(path, error) from error
-    except StoreError:
-        connection.close()
-        raise
+        raise as_store_error(path, error) from error
     return connection
 
 
@@ -84,12 +84,9 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     try:
         _require_latest(_check_identity(connection, path), path)
         connection.execute("PRAGMA query_only = ON")
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, StoreError) as error:
         connection.close()
-        raise damaged(path, error) from error
-    except StoreError:
-        connection.close()
-        raise
+        raise as_store_error(path, error) from error
     return connection
 
 
@@ -102,8 +99,15 @@ def _require_latest(version: int, path: Path) -> None:
         )
 
 
-def damaged(path: Path, error: sqlite3.Error) -> StoreError:
-    """What to say, and what to do, when SQLite reports a file that it can't read."""
+def as_store_error(path: Path, error: sqlite3.DatabaseError | StoreError) -> PreauError:
+    """What to say, and what to do, when SQLite can't use a file; only damage is called damage."""
+    if isinstance(error, StoreError):
+        return error
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return StoreFullError(f"no room on the disk for the store: {path}: {error}")
+    if isinstance(error, sqlite3.OperationalError):
+        # Locked, no permission, an error of the disk: the content is not in doubt.
+        return TransientError(f"{path} can't be used now ({error}): look for another program on it")
     return StoreError(
         f"{path} can't be read ({error}): keep a copy of it and of its -wal file, "
         "then run `preau check`, or start with an empty data folder"

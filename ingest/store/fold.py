@@ -12,12 +12,15 @@ from typing import Final
 
 from ingest.quantities import QUANTITIES
 from ingest.readings import MAIN_CHANNEL
+from ingest.senml import VERSION
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
 from ingest.store.encoding import decode_readings
 from ingest.topics import base_name_of, topic_of
 
 _READINGS_PER_STATEMENT: Final = 5000
 _KEYS_PER_STATEMENT: Final = 10_000
+_BYTES_PER_TURN: Final = 1_000_000
+"""Some 45,000 readings."""
 
 _Row = tuple[int, int, float, int, int, int]
 """(series, measured_at, value, quality, delay_ms, time_source)"""
@@ -31,6 +34,8 @@ class FoldResult:
     readings: int = 0
     repeats: int = 0
     conflicts: int = 0
+    has_more: bool = False
+    """The journal holds more than one turn."""
 
 
 def fold_journal(connection: sqlite3.Connection, max_packs: int) -> FoldResult:
@@ -42,6 +47,9 @@ def fold_journal(connection: sqlite3.Connection, max_packs: int) -> FoldResult:
     ).fetchall()
     if not journal:
         return FoldResult()
+    taken = _packs_of_one_turn(journal)
+    has_more = taken < len(journal) or len(journal) == max_packs
+    journal = journal[:taken]
     rows = _rows_of(journal)
     conflicts, repeats = _insert(connection, rows)
     insert_dead_letters(connection, [_conflict_letter(connection, *c) for c in conflicts])
@@ -49,7 +57,17 @@ def fold_journal(connection: sqlite3.Connection, max_packs: int) -> FoldResult:
     connection.execute("UPDATE progress SET journal_id = ? WHERE name = 'fold'", (last_id,))
     # A row of the journal goes once every reader of it has passed.
     connection.execute("DELETE FROM journal WHERE id <= (SELECT min(journal_id) FROM progress)")
-    return FoldResult(len(journal), len(rows), repeats, len(conflicts))
+    return FoldResult(len(journal), len(rows), repeats, len(conflicts), has_more)
+
+
+def _packs_of_one_turn(journal: list[tuple[int, int, bytes]]) -> int:
+    """How many of the packs are folded at once: a commit waits for as long as it takes."""
+    size = 0
+    for count, (_, _, blob) in enumerate(journal, 1):
+        size += len(blob)
+        if size >= _BYTES_PER_TURN:
+            return count
+    return len(journal)
 
 
 def _rows_of(journal: list[tuple[int, int, bytes]]) -> list[_Row]:
@@ -107,14 +125,17 @@ def _conflict_letter(connection: sqlite3.Connection, row: _Row, standing: float)
         "SELECT node, quantity, channel FROM series WHERE id = ?", (series,)
     ).fetchone()
     name = quantity if channel == MAIN_CHANNEL else f"{quantity}.{channel}"
-    content = {
+    content: dict[str, object] = {
         "bn": base_name_of(node),
+        "bver": VERSION,
         "bt": measured_at // 1000,
         "t": measured_at % 1000 / 1000,
         "n": name,
-        "u": QUANTITIES[quantity].unit,
-        "v": value,
     }
+    if QUANTITIES[quantity].kind == "boolean":
+        content["vb"] = bool(value)
+    else:
+        content |= {"u": QUANTITIES[quantity].unit, "v": value}
     return DeadLetter(
         node=node,
         topic=topic_of(node, "readings"),

@@ -12,9 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from ingest.errors import StoreFullError, TransientError
 from ingest.readings import LogPosition
-from ingest.store.database import DataFolderLock, open_for_writing, transaction
+from ingest.store.database import (
+    FILE_NAME,
+    DataFolderLock,
+    as_store_error,
+    open_for_writing,
+    transaction,
+)
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
 from ingest.store.encoding import encode_readings
 from ingest.store.fold import FoldResult, fold_journal
@@ -69,6 +74,7 @@ class StoreWriter:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
         self._lock = DataFolderLock(folder)
         try:
             self._connection = open_for_writing(folder)
@@ -263,7 +269,5 @@ class _Failures:
         if error is None:
             return
         self._writer.forget_caches()
-        if isinstance(error, sqlite3.OperationalError):
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise StoreFullError(f"no room on the disk for the store: {error}") from error
-            raise TransientError(f"the store can't be written: {error}") from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise as_store_error(self._writer.path, error) from error

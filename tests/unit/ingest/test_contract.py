@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import PackError
+from ingest.latest import LatestReadings
 from ingest.pipeline import Incoming, Pipeline
 from ingest.senml import decode_pack, salvage_position
 from ingest.store.reader import StoreReader
-from ingest.store.writer import StoreWriter
+from ingest.store.writer import PackToStore, StoreWriter
 
 PACKS = Path(__file__).parents[2] / "contract" / "packs"
 CASES = sorted(path.stem for path in PACKS.glob("*.senml"))
@@ -82,3 +83,55 @@ def test_a_rejected_record_stands_alone_and_can_be_read_again(name: str):
         again = decode_pack(record.content, expected["node"], expected["received_at_ms"])
         assert [r.reason for r in again.rejected] == [record.reason]
         assert again.readings == []
+
+
+def test_a_pack_of_unusable_records_is_one_dead_letter_not_thousands():
+    """Each rejected record repeats the base fields: 16 KiB would become megabytes."""
+    node = "3c71bf4a2b10"
+    for rest in (b'{"n":"x"}', b"1"):
+        base = b'{"bn":"urn:dev:mac:3c71bffffe4a2b10_","bu":"' + b"y" * 8000 + b'"}'
+        payload = b"[" + base + b"," + b",".join([rest] * 700) + b"]"
+        with pytest.raises(PackError) as caught:
+            decode_pack(payload, node, 1763800005000)
+        assert caught.value.reason == "too_many_rejected"
+
+
+@pytest.mark.parametrize("digits", [200, 309, 390, 399, 400, 5000])
+def test_an_endless_time_is_refused_alone(digits: int):
+    payload = (
+        b'[{"bn":"urn:dev:mac:3c71bffffe4a2b10_","bt":1763800000,"n":"co2","u":"ppm","v":840},'
+        b'{"n":"humidity","u":"%RH","v":45,"t":1' + b"0" * digits + b"}]"
+    )
+    pack = decode_pack(payload, "3c71bf4a2b10", 1763800005000)
+    assert [reading.quantity for reading in pack.readings] == ["co2"]
+    assert len(pack.rejected) == 1
+
+
+def test_a_nameless_record_with_a_value_is_not_dropped():
+    payload = b'[{"bn":"urn:dev:mac:3c71bffffe4a2b10_","bt":1763800000,"vd":"AA"}]'
+    pack = decode_pack(payload, "3c71bf4a2b10", 1763800005000)
+    assert [record.reason for record in pack.rejected] == ["unknown_quantity"]
+
+
+def test_a_retained_pack_without_time_of_its_own_is_set_aside(tmp_path: Path):
+    payload = b'[{"bn":"urn:dev:mac:3c71bffffe4a2b10_","n":"co2","u":"ppm","v":700,"t":-5}]'
+    message = Incoming("preau/v1/3c71bf4a2b10/readings", payload, 1763800005000, retained=True)
+    with StoreWriter(tmp_path) as store:
+        outcome = Pipeline(store).take([message])
+    assert dict(outcome.dead_letters) == {"retained_without_time": 1}
+    assert outcome.readings == 0
+
+
+def test_latest_does_not_stand_on_a_reading_from_the_future():
+    """A clock that was ahead for a minute must not hide what is measured for a month."""
+    month_ms = 30 * 86_400_000
+    now_ms = 1_763_800_000_000
+
+    def stored(at_ms: int, value: float, received_at_ms: int) -> PackToStore:
+        reading = ("temperature", "main", at_ms, value, 0, 0)
+        return PackToStore("3c71bf4a2b10", None, received_at_ms, [reading])
+
+    latest = LatestReadings()
+    latest.update([stored(now_ms + month_ms, 19.0, now_ms + month_ms)])
+    latest.update([stored(now_ms, 25.0, now_ms + 900)])
+    assert latest.of_node("3c71bf4a2b10")["temperature", "main"].value == 25.0

@@ -59,7 +59,7 @@ likely = st.sampled_from(
         "19.4",
         1e308,
         -1e308,
-        10**400,
+        10**390,
         "temperature.",
         "\ud800",
     ]

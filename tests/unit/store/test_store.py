@@ -10,8 +10,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ingest.errors import StoreError, StoreFullError
+from ingest.errors import StoreError, StoreFullError, TransientError
 from ingest.readings import LogPosition
+from ingest.senml import decode_pack
 from ingest.store.check import check_store
 from ingest.store.database import FILE_NAME, open_for_reading
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
@@ -212,6 +213,54 @@ def test_a_damaged_page_is_found_by_the_check(tmp_path: Path):
     content[len(content) // 2 :] = b"\xff" * (len(content) - len(content) // 2)
     path.write_bytes(content)
     assert check_store(tmp_path)
+
+
+def test_readings_that_may_be_right_are_beyond_the_quota(tmp_path: Path):
+    """A gateway whose clock is behind refuses good readings: none of them may be pushed out."""
+    with StoreWriter(tmp_path):
+        pass
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    letters = [DeadLetter(NODE, "t", "time_ahead", "", str(n).encode(), T0) for n in range(20)]
+    insert_dead_letters(connection, letters, quota=5)
+    assert connection.execute("SELECT count(*) FROM dead_letter").fetchone() == (20,)
+    connection.close()
+
+
+def test_a_conflict_of_a_boolean_can_be_read_again(store: StoreWriter, tmp_path: Path):
+    for value in (0.0, 1.0):
+        store.commit([PackToStore(NODE, None, T0, [("motion", "main", T0 - 500, value, 0, 0)])])
+    store.fold()
+    with StoreReader(tmp_path) as reader:
+        (letter,) = reader.dead_letters()
+    again = decode_pack(letter.payload, NODE, T0)
+    assert [tuple(r[:4]) for r in again.readings] == [("motion", "main", T0 - 500, 1.0)]
+
+
+def test_damage_found_while_running_is_told_as_such(tmp_path: Path):
+    with StoreWriter(tmp_path) as store:
+        store.commit([pack(n, node=f"{n:012x}") for n in range(2000)])
+        while store.fold().has_more:
+            pass
+        store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        path = tmp_path / FILE_NAME
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(8192)
+            file.write(b"\xff" * (size - 8192))
+        store._connection.execute("PRAGMA shrink_memory")
+        with pytest.raises(StoreError, match="can't be read"):
+            store.commit([pack(n, node=f"{n:012x}", log="cc00cc00") for n in range(3000)])
+
+
+def test_a_locked_file_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    StoreWriter(tmp_path).close()
+    monkeypatch.setattr("ingest.store.database.BUSY_TIMEOUT_S", 0.1)
+    other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(TransientError, match="another program"):
+        StoreWriter(tmp_path)
+    other.close()
 
 
 class StoreMachine(RuleBasedStateMachine):
