@@ -13,6 +13,7 @@ import time
 import esp32
 import machine
 import pack
+import seldom
 from clock import Anchors, Clock
 from diary import note
 from link import Link
@@ -31,29 +32,12 @@ _LINK_GRACE_MS = const(900_000)
 _PACK_SIZE = const(768)
 _COLLECT_EVERY = const(4096)
 
-_RESETS = {
-    machine.PWRON_RESET: "power_on",
-    machine.HARD_RESET: "hard",
-    machine.WDT_RESET: "watchdog",
-    machine.DEEPSLEEP_RESET: "deep_sleep",
-    machine.SOFT_RESET: "soft",
-}
+# Not "outbox": beside `outbox.mpy` a folder of that name would be imported instead of it.
+_PACKS = const("packs")
 
 
 def random_u32() -> int:
     return int.from_bytes(os.urandom(4), "little")
-
-
-def count_boot(path: str = "boots") -> int:
-    """How often this node has started, this time included."""
-    try:
-        with open(path) as file:
-            boots = int(file.read())
-    except (OSError, ValueError):
-        boots = 0
-    with open(path, "w") as file:
-        file.write(str(boots + 1))
-    return boots + 1
 
 
 class App:
@@ -62,10 +46,11 @@ class App:
         # Kept, since in a heap full of small things there is no room for large ones later.
         self._pack = bytearray(_PACK_SIZE)
         self.node = machine.unique_id().hex()
-        self._boots = count_boot()
-        self._reset = _RESETS.get(machine.reset_cause(), "unknown")
-        self.outbox = Outbox("outbox", settings.outbox_bytes, random_u32)
-        self.clock = Clock(machine.RTC().memory, Anchors("outbox/anchors", self.outbox), random_u32)
+        self._boots, self._reset = seldom.load("startup").count_start()
+        self.outbox = Outbox(_PACKS, settings.outbox_bytes, random_u32)
+        self.clock = Clock(
+            machine.RTC().memory, Anchors(_PACKS + "/anchors", self.outbox), random_u32
+        )
         bus = settings.i2c
         i2c = machine.I2C(
             bus["id"], scl=machine.Pin(bus["scl"]), sda=machine.Pin(bus["sda"]), freq=100_000
@@ -80,7 +65,7 @@ class App:
             self._describe,
             self._perform,
         )
-        self._link = Link(settings, self.node, self.session)
+        self.link = Link(settings, self.node, self.session)
         self.bus_lock = asyncio.Lock()
         self._cycle = 0
         self._sampled_ms = time.ticks_ms()
@@ -105,10 +90,9 @@ class App:
         return state
 
     async def _perform(self, command):
-        # Loaded when the first command comes: most nodes never get one.
-        import commands
-
-        return await commands.perform(self, command)
+        # Loaded for each command and dropped again: most nodes never get one.
+        gc.collect()
+        return await seldom.load("commands").carry_out(self, command)
 
     # -- sampling --------------------------------------------------------------------------
 
@@ -138,7 +122,7 @@ class App:
 
     def _health(self):
         health = []
-        rssi_dbm = self._link.rssi_dbm
+        rssi_dbm = self.link.rssi_dbm
         if rssi_dbm is not None:
             health.append((number("rssi"), rssi_dbm))
         if self._cycle % self.settings.health_every == 0:
@@ -172,24 +156,13 @@ class App:
 
     # -- running ---------------------------------------------------------------------------
 
-    async def _ntp_loop(self):
-        from ntp import ask_ntp
-
-        while not self.clock.known:
-            await asyncio.sleep_ms(30_000)
-            if self.clock.known or self._link.rssi_dbm is None:
-                continue
-            if self.clock.set(ask_ntp(self.settings.ntp)):
-                note("time is known from", self.settings.ntp)
-                self.session.taken()
-
     async def _watch(self):
         """Feeds the watchdog while samples are taken and the link goes on trying."""
         watchdog = machine.WDT(timeout=_WATCHDOG_MS)
         while True:
             now_ms = time.ticks_ms()
             sampled_ms = time.ticks_diff(now_ms, self._sampled_ms)
-            linked_ms = time.ticks_diff(now_ms, self._link.alive_ms)
+            linked_ms = time.ticks_diff(now_ms, self.link.alive_ms)
             sampling = sampled_ms < self.settings.interval_s * 1000 + _SAMPLE_GRACE_MS
             if sampling and linked_ms < _LINK_GRACE_MS:
                 watchdog.feed()
@@ -199,9 +172,9 @@ class App:
         """Never returns."""
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
         self.sensors.find()
-        tasks = [self._sampling_loop(), self._link.run(), self._watch()]
+        tasks = [self._sampling_loop(), self.link.run(), self._watch()]
         if self.settings.ntp:
-            tasks.append(self._ntp_loop())
+            tasks.append(seldom.load("ntp").ask_until_known(self))
         await asyncio.gather(*tasks)
 
 

@@ -1,60 +1,61 @@
 """What a node does when told to: identify itself, restart, send its log, calibrate CO2.
 
-Loaded with the first command. A command's result is what its reply carries besides, or an async
-function to run once the reply is sent; `CommandError` says why it was not carried out.
+Loaded for each command. It knows `app`'s parts, and nothing of topics.
 """
 
-import asyncio
-
 import machine
+import seldom
 from diary import lines, note
 from drivers.sensirion import SensorError
-from micropython import const
-from session import CommandError
-
-_BLINKS = const(20)
-_BLINK_MS = const(250)
 
 
-async def perform(app, command):
-    """Carries out `command` on the parts of `app`."""
-    do = {
-        "identify": _identify,
-        "restart": _restart,
-        "send_log": _send_log,
-        "calibrate_co2": _calibrate_co2,
-    }.get(command["do"])
-    if do is None:
-        raise CommandError("unknown command {!r}".format(command["do"]))
-    return await do(app, command)
+class CommandError(Exception):
+    """Why a command was not carried out; its text goes into the reply."""
 
 
-async def _identify(app, command):
-    if app.settings.led is None:
-        raise CommandError("this node has no light")
-
-    async def blink():
-        led = machine.Pin(app.settings.led, machine.Pin.OUT)
-        try:
-            for turn in range(_BLINKS):
-                led.value(turn + 1 & 1)
-                await asyncio.sleep_ms(_BLINK_MS)
-        finally:
-            led.value(0)
-
-    return blink
-
-
-async def _restart(app, command):
-    async def reset():
-        note("restart on command")
-        machine.reset()
-
-    return reset
+async def carry_out(app, command):
+    """(reply, None or a coroutine to run once the reply is sent)."""
+    reply = {"id": command["id"], "ok": True}
+    afterwards = None
+    try:
+        _check_valid(app.clock.now(), command)
+        result = await _perform(app, command)
+        if isinstance(result, dict):
+            reply.update(result)
+        else:
+            afterwards = result
+    except CommandError as error:
+        reply = {"id": command["id"], "ok": False, "error": str(error)}
+    note("command", command["do"], "ok" if reply["ok"] else reply["error"])
+    return reply, afterwards
 
 
-async def _send_log(app, command):
-    return {"log": list(lines)}
+def _check_valid(now_s, command):
+    if now_s is None:
+        raise CommandError("the node does not know the time")
+    if type(command.get("until")) is not int or command["until"] < now_s:
+        raise CommandError("expired, it is {} here".format(now_s))
+
+
+async def _perform(app, command):
+    """What the reply carries besides, or a coroutine."""
+    do = command["do"]
+    if do == "identify":
+        if app.settings.led is None:
+            raise CommandError("this node has no light")
+        return seldom.load("blink").blink(app.settings.led)
+    if do == "restart":
+        return _restart()
+    if do == "send_log":
+        return {"log": list(lines)}
+    if do == "calibrate_co2":
+        return await _calibrate_co2(app, command)
+    raise CommandError("unknown command {!r}".format(do))
+
+
+async def _restart():
+    note("restart on command")
+    machine.reset()
 
 
 async def _calibrate_co2(app, command):

@@ -11,6 +11,7 @@ import sys
 import time
 
 import network
+import seldom
 from diary import note
 from micropython import const
 from mqtt import Client, MqttError
@@ -92,18 +93,6 @@ class Link:
             self._wlan.disconnect()
         raise OSError("no Wi-Fi of {} known".format(len(self._settings.wifi)))
 
-    def _tls(self):
-        if not self._settings.tls:
-            return None
-        import ssl
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]
-        for path in self._settings.ca:
-            with open(path, "rb") as file:
-                context.load_verify_locations(cadata=file.read())
-        return context
-
     async def _connected(self):
         """One session, from connecting to the error that ends it."""
         settings = self._settings
@@ -118,7 +107,7 @@ class Link:
                 settings.user or self._node,
                 settings.password,
                 will,
-                self._tls(),
+                seldom.load("trust").tls_context(settings.ca) if settings.tls else None,
             )
             await client.subscribe(session.topics)
             note("link: connected to {}:{}".format(settings.host, settings.port))

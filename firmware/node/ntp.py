@@ -1,6 +1,12 @@
-"""The time from a server of the town's network. It must not know who wants it."""
+"""The time from a server of the town's network, while the gateway has not told it.
 
+Loaded only where a server is set.
+"""
+
+import asyncio
 import time
+
+from diary import note
 
 
 def ask_ntp(host: str):
@@ -15,3 +21,15 @@ def ask_ntp(host: str):
     except (OSError, IndexError):
         return None
     return seconds + 946_684_800 if time.gmtime(0)[0] == 2000 else seconds
+
+
+async def ask_until_known(app):
+    """Asks every 30 s until the clock of `app` knows the time."""
+    clock = app.clock
+    while not clock.known:
+        await asyncio.sleep_ms(30_000)
+        if clock.known or app.link.rssi_dbm is None:
+            continue
+        if clock.set(ask_ntp(app.settings.ntp)):
+            note("time is known from", app.settings.ntp)
+            app.session.taken()

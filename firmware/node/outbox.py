@@ -13,11 +13,11 @@ import os
 import struct
 from array import array
 
+import seldom
 from micropython import const
 
 # MicroPython's `errno` lacks some of these names.
 _ENOENT = const(2)
-_EEXIST = const(17)
 _ENOSPC = const(28)
 
 SEGMENT_SIZE = const(4096)
@@ -28,8 +28,9 @@ _RECORD = const("<HII")  # payload size, number, CRC-32 over log, size, number a
 _RECORD_SIZE = const(10)
 PAYLOAD_MAX = const(512)
 
-_DONE = const("<4sIIIB")  # magic, dropped, rejected, scan position, open positions; then CRC
-_DONE_HEAD = const(17)
+_DONE = const(
+    "<4sIIIB"
+)  # magic, dropped, rejected, scan position, open positions; then those and CRC
 _OPEN_MAX = const(8)
 
 
@@ -62,7 +63,7 @@ class Outbox:
         self.log = self.next = 0
         self.dropped = self.rejected = 0
         self.damaged = False
-        self._load()
+        seldom.load("outbox_load").load(self)
 
     @property
     def newest(self) -> int:
@@ -77,78 +78,13 @@ class Outbox:
     def _path(self, segment: int) -> str:
         return "{}/{:08d}".format(self._directory, segment)
 
-    # -- opening ---------------------------------------------------------------------------
-
-    def _load(self):
-        try:
-            os.mkdir(self._directory)
-        except OSError as error:
-            if error.errno != _EEXIST:
-                raise
-        numbers = [int(e[0]) for e in os.ilistdir(self._directory) if e[0].isdigit()]
-        if numbers:
-            self.oldest = min(numbers)
-            for segment in range(self.oldest, max(numbers) + 1):
-                self._add(*self._header(segment))
-            self._finish_counts()
-        self._load_done()
-        if self.damaged or not numbers:
-            self._new_log()
-
-    def _header(self, segment: int):
-        """(log, first number) of a segment; log 0 where it can't be read."""
-        try:
-            with open(self._path(segment), "rb") as file:
-                data = file.read(_HEADER_SIZE)
-        except OSError:
-            return 0, 0
-        if (
-            len(data) < _HEADER_SIZE
-            or binascii.crc32(data[:12]) != struct.unpack_from("<I", data, 12)[0]
-        ):
-            return 0, 0
-        return struct.unpack_from("<II", data, 4) if data[:4] == _MAGIC else (0, 0)
-
-    def _finish_counts(self):
-        """A segment's count follows from the next one's first number; the last of each log is
-        read through, and a damaged end of the newest ends its log.
-        """
-        last = len(self._logs) - 1
-        for index in range(last + 1):
-            if index < last and self._logs[index] == self._logs[index + 1]:
-                self._counts[index] = self._firsts[index + 1] - self._firsts[index]
-                continue
-            position = self._start(self.oldest + index)
-            while True:
-                record = self._peek(position)
-                if not record:
-                    break
-                self._counts[index] += 1
-                position = record[3]
-            if index == last:
-                self._size = position % SEGMENT_SIZE
-                self.log = self._logs[index]
-                self.next = self._firsts[index] + self._counts[index]
-                self.damaged = not self.log or self._tail_is_damaged()
+    # -- places ----------------------------------------------------------------------------
 
     def _tail_is_damaged(self) -> bool:
         return os.stat(self._path(self.newest))[6] != self._size
 
     def _start(self, segment: int) -> int:
         return segment * SEGMENT_SIZE + _HEADER_SIZE
-
-    def _load_done(self):
-        self._scan = self._start(self.oldest)
-        self._read_done()
-        self._scan = max(self._scan, self._start(self.oldest))
-        if self._scan // SEGMENT_SIZE > self.newest:
-            self._scan = self._start(self.newest + 1)
-        self._unfetched = 0
-        for index, count in enumerate(self._counts):
-            if self.oldest + index > self._scan // SEGMENT_SIZE:
-                self._unfetched += count
-            elif self.oldest + index == self._scan // SEGMENT_SIZE:
-                self._unfetched += self._left_in_scanned()
 
     def _left_in_scanned(self) -> int:
         """Packs of the segment being scanned that were not fetched yet."""
@@ -157,24 +93,6 @@ class Outbox:
             return 0
         index = self._scan // SEGMENT_SIZE - self.oldest
         return self._firsts[index] + self._counts[index] - record[2]
-
-    def _read_done(self):
-        try:
-            with open(self._directory + "/done", "rb") as file:
-                data = file.read(_DONE_HEAD + 4 * _OPEN_MAX + 4)
-        except OSError:
-            return
-        if (
-            len(data) < _DONE_HEAD + 4
-            or binascii.crc32(data[:-4]) != struct.unpack_from("<I", data, len(data) - 4)[0]
-        ):
-            return
-        _, self.dropped, self.rejected, self._scan, count = struct.unpack_from(_DONE, data)
-        for position in struct.unpack_from("<{}I".format(count), data, _DONE_HEAD):
-            record = self._peek(position) if position // SEGMENT_SIZE >= self.oldest else None
-            if record:
-                self.open[position] = record[2]
-                self._again.append(position)
 
     # -- taking ----------------------------------------------------------------------------
 

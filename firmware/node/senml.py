@@ -7,33 +7,42 @@ It knows the catalogue of quantities and formats decimals from integers: the chi
 import pack
 
 # Name, unit (none for a boolean) and decimals. The place of an entry is its number in the
-# outbox: append only, never reorder. Texts, because sixteen tuples take four times the heap.
+# outbox: append only, never reorder. One text, because sixteen take four times the heap.
 QUANTITIES = (
-    "temperature Cel 2",
-    "humidity %RH 1",
-    "co2 ppm 0",
-    "pressure hPa 2",
-    "illuminance lx 0",
-    "pm2_5 ug/m3 1",
-    "motion",
-    "opening",
-    "pipe_temperature Cel 2",
-    "energy Wh 0",
-    "battery V 3",
-    "rssi dBm 0",
-    "uptime s 0",
-    "heap_free B 0",
-    "heap_largest B 0",
-    "outbox count 0",
+    "|temperature Cel 2|"
+    "humidity %RH 1|"
+    "co2 ppm 0|"
+    "pressure hPa 2|"
+    "illuminance lx 0|"
+    "pm2_5 ug/m3 1|"
+    "motion|"
+    "opening|"
+    "pipe_temperature Cel 2|"
+    "energy Wh 0|"
+    "battery V 3|"
+    "rssi dBm 0|"
+    "uptime s 0|"
+    "heap_free B 0|"
+    "heap_largest B 0|"
+    "outbox count 0|"
 )
 
 
 def number(name: str) -> int:
     """The number by which the outbox knows a quantity; KeyError for one that it does not."""
-    for index, entry in enumerate(QUANTITIES):
-        if entry.split(" ")[0] == name:
-            return index
+    for end in " |":
+        at = QUANTITIES.find("|" + name + end)
+        if at >= 0:
+            return QUANTITIES.count("|", 0, at)
     raise KeyError(name)
+
+
+def entry(quantity: int):
+    """[name, unit, decimals as text] of a quantity's number, [name] of a boolean."""
+    at = 0
+    for _ in range(quantity):
+        at = QUANTITIES.index("|", at + 1)
+    return QUANTITIES[at + 1 : QUANTITIES.index("|", at + 1)].split(" ")
 
 
 def decimal(value: int, decimals: int) -> str:
@@ -85,7 +94,7 @@ def _put(out, at: int, text: str) -> int:
 
 
 def _record(quantity: int, value: int, channel, offset_ms: int) -> str:
-    name, *unit = QUANTITIES[quantity].split(" ")
+    name, *unit = entry(quantity)
     if channel:
         name += "." + channel
     if unit:

@@ -1,8 +1,8 @@
 """The contract's topics on one connection: presence, receipts, settings, commands, sending.
 
 It knows the JSON of each topic and decides nothing about hardware: `describe()` gives what
-presence says of the sensors, `perform(command)` carries one out. It must not know Wi-Fi, sockets
-or files.
+presence says of the sensors, `perform(command)` carries one out and gives its reply and what is to
+be done once that is sent. It must not know Wi-Fi, sockets or files.
 """
 
 import asyncio
@@ -20,10 +20,6 @@ _REPEAT_MAX_MS = const(600_000)
 # The chip's clock may run off by seconds in a week: the time is asked for again twice a day.
 _ASK_AGAIN_MS = const(43_200_000)
 _QUEUED_COMMANDS_MAX = const(4)
-
-
-class CommandError(Exception):
-    """Why a command was not carried out; its text goes into the reply."""
 
 
 class Session:
@@ -187,44 +183,27 @@ class Session:
             self._commands.append(command)
             self._commanded.set()
         else:
-            note("commands: too many at once, dropped", command["id"])
+            note("commands: too many, dropped", command["id"])
 
     async def _command_loop(self, client):
         while True:
             while not self._commands:
                 self._commanded.clear()
                 await self._commanded.wait()
-            command = self._commands.pop(0)
-            reply, afterwards = await self._reply(command)
-            await client.publish(self._base + "replies", json.dumps(reply).encode())
+            afterwards = await self._carry_out(client, self._commands.pop(0))
             if afterwards:
                 await client.drained()
-                await afterwards()
+                await afterwards
+            afterwards = None
 
-    async def _reply(self, command):
-        """(reply, None or an async function to run once it is sent). QoS 1 may bring a command
-        twice: the second time only its reply is repeated.
+    async def _carry_out(self, client, command):
+        """None, or a coroutine to run once the reply is sent. QoS 1 may bring a command twice:
+        the second time only its reply is repeated.
         """
-        if self._last_reply and self._last_reply["id"] == command["id"]:
-            return self._last_reply, None
-        reply = {"id": command["id"], "ok": True}
-        afterwards = None
-        try:
-            self._check_valid(command)
-            result = await self._perform(command)
-            if isinstance(result, dict):
-                reply.update(result)
-            else:
-                afterwards = result
-        except CommandError as error:
-            reply = {"id": command["id"], "ok": False, "error": str(error)}
-        self._last_reply = reply
-        note("command", command["do"], "ok" if reply["ok"] else reply["error"])
-        return reply, afterwards
-
-    def _check_valid(self, command):
-        now_s = self._clock.now()
-        if now_s is None:
-            raise CommandError("the node does not know the time")
-        if type(command.get("until")) is not int or command["until"] < now_s:
-            raise CommandError("expired, it is {} here".format(now_s))
+        reply, afterwards = self._last_reply, None
+        if not reply or reply["id"] != command["id"]:
+            reply, afterwards = await self._perform(command)
+            # The log is repeated by reading it again: kept, it would be 2 KiB of heap.
+            self._last_reply = None if "log" in reply else reply
+        await client.publish(self._base + "replies", json.dumps(reply).encode())
+        return afterwards

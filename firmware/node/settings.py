@@ -24,7 +24,7 @@ _VERSION_MAX = const(0x7FFF_FFFF)
 def _read(path: str):
     try:
         with open(path) as file:
-            data = json.load(file)
+            data = json.loads(file.read())
     except OSError:
         return {}
     except ValueError:
@@ -94,7 +94,7 @@ class Settings:
         merged = _read(_SAVED)
         merged.update(known)
         with open(_SAVED + ".new", "w") as file:
-            json.dump(merged, file)
+            file.write(json.dumps(merged))
             file.flush()
         os.rename(_SAVED + ".new", _SAVED)
         self._apply(merged)

@@ -15,11 +15,15 @@ from typing import Any, Final, Self
 
 from simulators.board.bus import Surroundings, Wire
 from simulators.board.chips import Chips
-from simulators.board.program import Program, find_micropython, prepare_program
+from simulators.board.program import (
+    HEAP,
+    HEAP_WITH_TLS,
+    Program,
+    find_micropython,
+    prepare_program,
+)
 
 __all__ = ["VirtualBoard", "find_micropython"]
-
-PORT: Final = Path(__file__).parent / "port"
 
 _POWER_ON: Final = 1
 _WATCHDOG: Final = 3
@@ -130,8 +134,13 @@ class VirtualBoard:
         while cause is not None:
             self.starts += 1
             environment = self._environment(program, powered_s, cause)
-            arguments = (str(micropython), "-X", f"heapsize={program.heap}", str(PORT / "boot.py"))
+            heap = f"heapsize={self._heap(program)}"
+            arguments = (str(micropython), "-X", heap, "-m", "boot")
             cause = await self._run_once(arguments, environment)
+
+    def _heap(self, program: Program) -> str:
+        tls = self._config["broker"].get("tls", False)
+        return HEAP_WITH_TLS if tls and program.heap == HEAP else program.heap
 
     async def _run_once(
         self, arguments: tuple[str, ...], environment: dict[str, str]
@@ -166,7 +175,7 @@ class VirtualBoard:
 
     def _environment(self, program: Program, powered_s: float, cause: int) -> dict[str, str]:
         return os.environ | {
-            "MICROPYPATH": f"{program.modules}:.frozen",
+            "MICROPYPATH": f"{program.stand_ins}:{program.modules}:.frozen",
             "BOARD_NODE": self.node,
             "BOARD_WIRE": str(self._wire_port),
             "BOARD_POWERED": repr(powered_s),

@@ -1,4 +1,4 @@
-"""First file the virtual board runs: puts the chip's modules over those of the unix port.
+"""First module the virtual board runs: puts the chip's modules over those of the unix port.
 
 asyncio keeps the port's own clock, because its task queue is C and compares the port's ticks;
 the firmware gets the chip's, which wrap after 12 days.
@@ -9,9 +9,11 @@ import sys
 import micropython
 
 micropython.opt_level(3)
-_PORT = sys.path.pop(0)
+path = sys.path[:]
+sys.path[:] = [".frozen"]
+import asyncio.core  # noqa: E402, F401  pyright: ignore
 
-sys.modules.pop("time", None)
-sys.path.insert(0, _PORT)
+sys.path[:] = path
+del path, micropython
 
 import main  # noqa: E402, F401  pyright: ignore

@@ -22,14 +22,6 @@ def loads(text):
     return _single(ujson.loads(text))
 
 
-def load(stream):
-    return _single(ujson.load(stream))
-
-
 def dumps(value, separators=None):
     value = _single(value)
     return ujson.dumps(value, separators=separators) if separators else ujson.dumps(value)
-
-
-def dump(value, stream, separators=None):
-    stream.write(dumps(value, separators))

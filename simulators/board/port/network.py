@@ -31,15 +31,11 @@ class WLAN:
         WLAN._ssid = None
 
     def isconnected(self):
-        return WLAN._ssid is not None and bool(self._network()[0])
-
-    def _network(self):
-        """(up, RSSI in dBm without its sign) of the network asked for."""
-        return wire.ask("N", 0, (WLAN._ssid or "").encode())
+        return WLAN._ssid is not None and bool(wire.ask("N")[0])
 
     def status(self, what):
         if what != "rssi":
             raise ValueError("unknown status param")
         if not self.isconnected():
             raise OSError(errno.ENODEV)
-        return -self._network()[1]
+        return -wire.ask("N")[1]

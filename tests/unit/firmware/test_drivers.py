@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from simulators.board.board import PORT
 from simulators.board.bus import Wire
 from simulators.board.chips import Chips
 from simulators.board.program import Program
@@ -48,7 +47,7 @@ async def drive(program: Program, tmp_path: Path, chips: Chips) -> AsyncIterator
             *(program, tmp_path, CHECKS / "drive.py", *arguments),
             BOARD_WIRE=str(port),
             BOARD_NODE="3c71bf4a2b10",
-            PORT=str(PORT),
+            PORT=str(program.stand_ins),
         )
         return output.splitlines()
 

@@ -26,7 +26,7 @@ def main(path):
     offsets_ms = sample.get("offsets_ms", [0] * len(sample["readings"]))
     for (quantity, channel, text), offset_ms in zip(sample["readings"], offsets_ms):
         number = senml.number(quantity)
-        entry = senml.QUANTITIES[number].split(" ")
+        entry = senml.entry(number)
         value = scaled(text, int(entry[2]) if len(entry) > 1 else 0)
         payload += pack.encode_reading(number, value, channel, offset_ms)
     log = int(sample["log"], 16)

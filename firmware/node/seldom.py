@@ -1,0 +1,13 @@
+"""Modules that are used once or seldom: what they take of the heap is free again afterwards.
+
+It must not know which they are.
+"""
+
+import sys
+
+
+def load(name: str):
+    """The module, loaded anew and forgotten by MicroPython: it lives as long as it is held."""
+    module = __import__(name)
+    del sys.modules[name]
+    return module
