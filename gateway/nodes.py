@@ -86,6 +86,10 @@ class NodeRegistry:
         """How many nodes say that they are there."""
         return sum(presence.online for presence in self._presences.values())
 
+    def let_go(self) -> int:
+        """How many packs the nodes count as dropped or rejected, all together."""
+        return sum((p.dropped or 0) + (p.rejected or 0) for p in self._presences.values())
+
     def all(self) -> list[Presence]:
         """Every presence, in no order."""
         return list(self._presences.values())

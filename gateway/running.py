@@ -4,14 +4,9 @@ import asyncio
 import signal
 from collections.abc import Coroutine
 
-from ingest.errors import PreauError
-
 
 def run_until_stopped(main: Coroutine[object, object, None]) -> None:
-    """Run `main`; a signal cancels it and counts as a clean end.
-
-    Raises the first `PreauError` of a group by itself, so that it prints as one line.
-    """
+    """Run `main`; a signal cancels it and counts as a clean end. Raises what `main` raises."""
     asyncio.run(_run(main))
 
 
@@ -32,15 +27,3 @@ async def _run(main: Coroutine[object, object, None]) -> None:
     except asyncio.CancelledError:
         if not stopped:
             raise
-    except BaseExceptionGroup as group:
-        raise _first_of_ours(group) from group
-
-
-def _first_of_ours(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    ours = group.subgroup(PreauError)
-    found: BaseException = ours if ours is not None else group
-    while isinstance(found, BaseExceptionGroup):
-        if ours is None:
-            return group
-        found = found.exceptions[0]
-    return found

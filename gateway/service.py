@@ -17,6 +17,7 @@ from aiohttp import web
 from gateway.backoff import backoff_s
 from gateway.changes import Changes
 from gateway.clock import now_ms
+from gateway.endpoint import Endpoint
 from gateway.folding import fold_loop
 from gateway.health import Health
 from gateway.intake import Intake
@@ -137,6 +138,7 @@ def _build(
         "mqtt_reconnects", "Connections after the first", lambda: session.counters.reconnects
     )
     metrics.gauge("nodes_online", "Nodes that say they are there", nodes.online)
+    metrics.gauge("nodes_let_go_packs", "Packs that nodes dropped or rejected", nodes.let_go)
     return _Parts(session, intake, desk, nodes, latest, readers, changes, metrics, health, clock_ms)
 
 
@@ -209,8 +211,7 @@ async def _http(settings: Settings, context: WebContext) -> AsyncIterator[str]:
                 "another with http.port in preau.toml or PREAU_HTTP__PORT"
             ) from error
         bound: tuple[str, int] = runner.addresses[0][:2]
-        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{shown}:{bound[1]}/"
+        yield f"http://{Endpoint(*bound)}/"
     finally:
         await runner.cleanup()
 

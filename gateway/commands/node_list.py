@@ -28,6 +28,8 @@ class NodeRow:
     last_measured_at_ms: int | None
     missing_packs: int
     lost_packs: int
+    dropped_packs: int | None
+    rejected_packs: int | None
 
 
 @click.command(
@@ -40,7 +42,8 @@ def command(settings_file: Path | None, *, as_json: bool) -> None:
     """List every node that the estate declares or that has spoken.
 
     Missing packs are numbers that a node gave and that have not arrived yet; lost packs are those
-    that it says it let go.
+    that it says it let go. Dropped and rejected packs are what the node itself counts: let go
+    by a full outbox, and set aside because they were never receipted.
     """
     rows = list_nodes(load_settings(settings_file), time.time_ns() // 1_000_000)
     if as_json:
@@ -101,6 +104,8 @@ def _row(node: str, room: str | None, known: _Known) -> NodeRow:
         last_measured_at_ms=known.last_ms.get(node),
         missing_packs=missing,
         lost_packs=lost,
+        dropped_packs=presence.dropped if presence else None,
+        rejected_packs=presence.rejected if presence else None,
     )
 
 
@@ -119,5 +124,7 @@ def _line(row: NodeRow) -> str:
     gaps = ""
     if row.missing_packs or row.lost_packs:
         gaps = f"  missing {row.missing_packs}, lost {row.lost_packs}"
+    if row.dropped_packs or row.rejected_packs:
+        gaps += f"  dropped {row.dropped_packs or 0}, rejected {row.rejected_packs or 0}"
     place = row.room or "to be placed"
     return f"{row.node}  {place:<32}  {row.state:<11}  {row.firmware or '-':<8}  {when}{gaps}"

@@ -7,12 +7,12 @@ that was never committed. It must not know packs, stores or nodes.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from gateway.backoff import backoff_s
 from gateway.mqtt.address import BrokerAddress
 from gateway.mqtt.connection import Connection, Terms, VersionRefusedError
 from gateway.mqtt.inbox import Delivery, Inbox
@@ -115,7 +115,7 @@ class Session:
 
     async def run(self) -> None:
         """Connect and reconnect until cancelled; cancelling says goodbye to the broker."""
-        failures = 0
+        pauses = backoff_s(_BACKOFF_FIRST_S, _BACKOFF_CAP_S)
         loop = asyncio.get_running_loop()
         while True:
             started_at = loop.time()
@@ -131,8 +131,9 @@ class Session:
                 self._note(error)
             # A broker that hung up may only have been starting, so 5 is always tried first.
             self._version = Version.MQTT_5
-            failures = 1 if loop.time() - started_at > _STEADY_S else failures + 1
-            await asyncio.sleep(_backoff_s(failures))
+            if loop.time() - started_at > _STEADY_S:
+                pauses = backoff_s(_BACKOFF_FIRST_S, _BACKOFF_CAP_S)
+            await asyncio.sleep(next(pauses))
 
     async def next_batch(self, max_count: int = 2000, max_wait_s: float = 0.02) -> list[Delivery]:
         """Wait for a first message, then gather what arrives within `max_wait_s`, in order.
@@ -230,8 +231,3 @@ class Session:
         if text != self.last_error:
             log.warning("broker %s: %s", self._address, text)
         self.last_error = text
-
-
-def _backoff_s(failures: int) -> float:
-    longest = min(_BACKOFF_CAP_S, _BACKOFF_FIRST_S * 2.0 ** min(failures - 1, 10))
-    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, hides nothing
