@@ -170,7 +170,8 @@ async def test_a_late_reading_is_not_taken_for_the_latest(
     client: Client, town: TownService
 ) -> None:
     node = NODES["jules-ferry/tilleuls"]
-    town.take([pack(node, NOW_MS - 90 * MINUTE_MS - 7000, air(5, 45, 700))])
+    late = pack(node, NOW_MS - 90 * MINUTE_MS - 7000, air(5, 45, 700))
+    town.take([late._replace(received_at_ms=NOW_MS)])
     assert "19,4 °C" in card(await get(client, "/"), "jules-ferry/tilleuls")
 
 
