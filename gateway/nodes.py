@@ -70,10 +70,16 @@ class NodeRegistry:
     def __init__(self, presences: Iterable[Presence] = ()) -> None:
         self._presences = {presence.node: presence for presence in presences}
 
-    def take(self, presence: Presence) -> Presence:
-        """Remember a presence. A will or a farewell keeps what the node had said of itself."""
+    def take(self, presence: Presence, *, retained: bool = False) -> Presence:
+        """Remember a presence. A will or a farewell keeps what the node had said of itself.
+
+        A live will of an earlier session changes nothing: the broker noticed the end of that
+        session after the next had begun. A retained one tells how things stand.
+        """
         known = self._presences.get(presence.node)
         if not presence.online and known is not None:
+            if known.online and not retained and presence.hello not in (None, known.hello):
+                return known
             presence = _farewell(known, presence)
         self._presences[presence.node] = presence
         return presence

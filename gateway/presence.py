@@ -6,7 +6,6 @@ connection to the broker the retained presences are answered too, at a bounded r
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -40,7 +39,7 @@ class PresenceDesk:
         self._metrics = metrics
         self._clock_ms = clock_ms
         self._pause_s = 1 / retained_per_second
-        self._waiting: deque[str] = deque()
+        self._waiting: dict[str, None] = {}
         self._work = asyncio.Event()
 
     def take(self, delivery: Delivery, topic: Topic) -> PresenceToStore | DeadLetter:
@@ -57,7 +56,7 @@ class PresenceDesk:
                 payload=delivery.payload,
                 received_at_ms=delivery.received_at_ms,
             )
-        presence = self._nodes.take(said)
+        presence = self._nodes.take(said, retained=delivery.retained)
         if presence.online:
             self._answer_in_turn(presence, retained=delivery.retained)
         return _to_store(presence)
@@ -67,7 +66,9 @@ class PresenceDesk:
         while True:
             await self._work.wait()
             while self._waiting:
-                presence = self._nodes.get(self._waiting.popleft())
+                node = next(iter(self._waiting))
+                del self._waiting[node]
+                presence = self._nodes.get(node)
                 if presence is not None and presence.online:
                     self._answer(presence)
                     await asyncio.sleep(self._pause_s)
@@ -78,7 +79,8 @@ class PresenceDesk:
             # Its `now` counts only within ten seconds: a live presence does not wait.
             self._answer(presence)
             return
-        self._waiting.append(presence.node)
+        # Once a node, however often a broker that comes and goes repeats it.
+        self._waiting[presence.node] = None
         self._work.set()
 
     def _answer(self, presence: Presence) -> None:

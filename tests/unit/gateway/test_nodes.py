@@ -82,3 +82,16 @@ def test_a_will_keeps_what_the_node_had_said_in_memory_and_in_the_store():
     assert not will.online
     stored = decode_presence(encode_presence(will), NODE, 9)
     assert stored == msgspec.structs.replace(decoded(), online=False, received_at_ms=9)
+
+
+def test_the_will_of_an_earlier_session_does_not_end_the_new_one():
+    """The broker notices a lost connection late: the node may be back long before."""
+    nodes = NodeRegistry()
+    nodes.take(decoded(hello="0001"))
+    nodes.take(decoded(hello="0002"))
+    assert nodes.take(decode_presence(b'{"online": false, "hello": "0001"}', NODE, 9)).online
+    nodes.take(decoded(hello="0002"))
+    gone = decode_presence(b'{"online": false, "hello": "0003"}', NODE, 9)
+    assert not nodes.take(gone, retained=True).online, "what the broker keeps is the last word"
+    nodes.take(decoded(hello="0002"))
+    assert not nodes.take(decode_presence(b'{"online": false, "hello": "0002"}', NODE, 9)).online
