@@ -11,6 +11,7 @@ from gateway.commands.options import json_option, settings_option
 from gateway.nodes import NodeRegistry, Presence
 from gateway.presence import stored_presences
 from gateway.settings import Settings, load_settings
+from ingest.audit import size_of
 from ingest.estate.watch import EstateWatch
 from ingest.store.database import FILE_NAME
 from ingest.store.reader import StoreReader
@@ -84,12 +85,8 @@ def _read(reader: StoreReader) -> _Known:
         known.last_ms[series.node] = max(point.measured_at_ms, known.last_ms.get(series.node, 0))
     for log in reader.logs():
         missing, lost = known.gaps.get(log.node, (0, 0))
-        known.gaps[log.node] = (missing + _size(log.missing()), lost + _size(log.lost()))
+        known.gaps[log.node] = (missing + size_of(log.missing()), lost + size_of(log.lost()))
     return known
-
-
-def _size(ranges: list[tuple[int, int]]) -> int:
-    return sum(last - first + 1 for first, last in ranges)
 
 
 def _row(node: str, room: str | None, known: _Known) -> NodeRow:

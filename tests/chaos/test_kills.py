@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -75,6 +76,10 @@ async def test_ten_kills_and_two_wiped_brokers_lose_and_repeat_nothing(tmp_path:
             for node in nodes:
                 check_node(gateway, node)
             check_board(gateway)
+            audit = [*gateway.command[:-3], "audit", *gateway.command[-2:]]
+            done = await asyncio.to_thread(subprocess.run, audit, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout
+            assert "0 lost by their nodes, 0 missing" in done.stdout
 
 
 def received_all(gateway: Gateway, node: str) -> bool:
