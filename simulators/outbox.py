@@ -15,6 +15,10 @@ REJECTED_AFTER: Final = 20
 """How often a pack is sent while later ones are receipted, before it is set aside."""
 
 
+RECEIPT_WITHIN_S: Final = 5.0
+"""A gateway that is there has answered by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repeats:
     """How long a pack waits for its receipt before it is sent again: doubled up to a limit."""
@@ -27,6 +31,7 @@ class Repeats:
 class _Flight:
     due_s: float
     wait_s: float
+    sent_s: float = 0.0
     overtaken: bool = False
     passed_over: int = 0
 
@@ -83,11 +88,12 @@ class Outbox:
             flight.wait_s = self._repeats.first_s
 
     def gateway_is_back(self, now_s: float) -> None:
-        """No pack waits longer than it would after its first sending."""
+        """What has waited longer than a receipt takes was sent to nobody: it is due now."""
         first_s = self._repeats.first_s
+        within_s = min(first_s, RECEIPT_WITHIN_S)
         for flight in self._flights.values():
             flight.wait_s = first_s
-            flight.due_s = min(flight.due_s, now_s + first_s)
+            flight.due_s = min(flight.due_s, max(now_s, flight.sent_s + within_s))
 
     def due(self, now_s: float) -> list[bytes]:
         """The packs to send now, oldest first; they count as sent."""
@@ -123,6 +129,7 @@ class Outbox:
 
     def _send(self, seq: int, now_s: float) -> bytes:
         flight = self._flights[seq]
+        flight.sent_s = now_s
         flight.due_s = now_s + flight.wait_s
         flight.wait_s = min(2 * flight.wait_s, self._repeats.longest_s)
         flight.overtaken = False
