@@ -5,17 +5,15 @@ and time of measuring. Same key and value: a repeat, not stored again. Same key,
 dead letter; nothing stored is ever overwritten.
 """
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-from ingest.quantities import QUANTITIES
-from ingest.readings import MAIN_CHANNEL
-from ingest.senml import VERSION
+from ingest.store.cursors import fold_cursor, let_go
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
-from ingest.store.encoding import decode_readings
-from ingest.topics import base_name_of, topic_of
+from ingest.store.encoding import StoredReading, decode_readings, encode_readings
+from ingest.store.letters import conflict_letter
+from ingest.store.summaries import add_late
 
 _READINGS_PER_STATEMENT: Final = 5000
 _KEYS_PER_STATEMENT: Final = 10_000
@@ -39,11 +37,13 @@ class FoldResult:
 
 
 def fold_journal(connection: sqlite3.Connection, max_packs: int) -> FoldResult:
-    """Fold up to `max_packs` packs beyond the cursor, oldest first, and let go of their rows."""
-    (cursor,) = connection.execute("SELECT journal_id FROM progress WHERE name = 'fold'").fetchone()
+    """Fold up to `max_packs` packs beyond the cursor, oldest first.
+
+    Of each row that a forwarder still needs only the readings stay that were new.
+    """
     journal = connection.execute(
         "SELECT id, received_at, readings FROM journal WHERE id > ? ORDER BY id LIMIT ?",
-        (cursor, max_packs),
+        (fold_cursor(connection), max_packs),
     ).fetchall()
     if not journal:
         return FoldResult()
@@ -51,13 +51,17 @@ def fold_journal(connection: sqlite3.Connection, max_packs: int) -> FoldResult:
     has_more = taken < len(journal) or len(journal) == max_packs
     journal = journal[:taken]
     rows = _rows_of(journal)
-    conflicts, repeats = _insert(connection, rows)
-    insert_dead_letters(connection, [_conflict_letter(connection, *c) for c in conflicts])
-    last_id = journal[-1][0]
-    connection.execute("UPDATE progress SET journal_id = ? WHERE name = 'fold'", (last_id,))
-    # A row of the journal goes once every reader of it has passed.
-    connection.execute("DELETE FROM journal WHERE id <= (SELECT min(journal_id) FROM progress)")
-    return FoldResult(len(journal), len(rows), repeats, len(conflicts), has_more)
+    sorted_in = _insert(connection, rows)
+    letters = [_conflict_letter(connection, *conflict) for conflict in sorted_in.conflicts]
+    insert_dead_letters(connection, letters)
+    add_late(connection, sorted_in.fresh)
+    if len(sorted_in.fresh) < len(rows):
+        _keep_only(connection, journal, sorted_in.fresh)
+    connection.execute("UPDATE progress SET journal_id = ? WHERE name = 'fold'", (journal[-1][0],))
+    let_go(connection)
+    conflicts = len(sorted_in.conflicts)
+    repeats = len(rows) - len(sorted_in.fresh) - conflicts
+    return FoldResult(len(journal), len(rows), repeats, conflicts, has_more)
 
 
 def _packs_of_one_turn(journal: list[tuple[int, int, bytes]]) -> int:
@@ -81,10 +85,37 @@ def _rows_of(journal: list[tuple[int, int, bytes]]) -> list[_Row]:
     return rows
 
 
-def _insert(
-    connection: sqlite3.Connection, rows: list[_Row]
-) -> tuple[list[tuple[_Row, float]], int]:
-    """Conflicts, each with the value that stands, and the number of repeats."""
+@dataclass(frozen=True, slots=True)
+class _SortedIn:
+    """`fresh` are in the table now; of a conflict the row, and the value that stands."""
+
+    fresh: list[_Row]
+    conflicts: list[tuple[_Row, float]]
+
+
+def _insert(connection: sqlite3.Connection, rows: list[_Row]) -> _SortedIn:
+    # Nearly always all are new: which are not is looked up only where some were refused.
+    connection.execute("SAVEPOINT sorting_in")
+    inserted = _insert_rows(connection, rows)
+    if inserted < len(rows):
+        connection.execute("ROLLBACK TO sorting_in")
+    connection.execute("RELEASE sorting_in")
+    if inserted == len(rows):
+        return _SortedIn(rows, [])
+    standing = _standing_values(connection, rows)
+    fresh, conflicts = [], []
+    for row in rows:
+        stands = standing.setdefault((row[0], row[1]), None)
+        if stands is None:
+            standing[row[0], row[1]] = row[2]
+            fresh.append(row)
+        elif stands != row[2]:
+            conflicts.append((row, stands))
+    _insert_rows(connection, fresh)
+    return _SortedIn(fresh, conflicts)
+
+
+def _insert_rows(connection: sqlite3.Connection, rows: list[_Row]) -> int:
     inserted = 0
     for at in range(0, len(rows), _READINGS_PER_STATEMENT):
         chunk = rows[at : at + _READINGS_PER_STATEMENT]
@@ -93,20 +124,36 @@ def _insert(
             f"INSERT INTO reading VALUES {values} ON CONFLICT DO NOTHING",  # noqa: S608 - placeholders only
             [field for row in chunk for field in row],
         ).rowcount
-    refused = len(rows) - inserted
-    if not refused:
-        return [], 0
-    standing = _standing_values(connection, rows)
-    conflicts = [
-        (row, standing[row[0], row[1]]) for row in rows if standing[row[0], row[1]] != row[2]
-    ]
-    return conflicts, refused - len(conflicts)
+    return inserted
+
+
+def _keep_only(
+    connection: sqlite3.Connection, journal: list[tuple[int, int, bytes]], fresh: list[_Row]
+) -> None:
+    """Take repeats and conflicts out of the rows, where anyone reads them after the fold."""
+    (readers,) = connection.execute("SELECT count(*) FROM progress").fetchone()
+    if readers == 1:
+        return
+    values = {(row[0], row[1]): row[2] for row in fresh}
+
+    def is_new(reading: StoredReading) -> bool:
+        # Rows come in the order of reception: the first that gives the value is the one stored.
+        key = (reading[0], reading[1])
+        if values.get(key) != reading[2]:
+            return False
+        del values[key]
+        return True
+
+    for id_, _, blob in journal:
+        kept = encode_readings([r for r in decode_readings(blob) if is_new(r)])
+        if kept != blob:
+            connection.execute("UPDATE journal SET readings = ? WHERE id = ?", (kept, id_))
 
 
 def _standing_values(
     connection: sqlite3.Connection, rows: list[_Row]
-) -> dict[tuple[int, int], float]:
-    standing = {}
+) -> dict[tuple[int, int], float | None]:
+    standing: dict[tuple[int, int], float | None] = {}
     for at in range(0, len(rows), _KEYS_PER_STATEMENT):
         chunk = rows[at : at + _KEYS_PER_STATEMENT]
         values = ",".join(["(?,?)"] * len(chunk))
@@ -124,23 +171,4 @@ def _conflict_letter(connection: sqlite3.Connection, row: _Row, standing: float)
     node, quantity, channel = connection.execute(
         "SELECT node, quantity, channel FROM series WHERE id = ?", (series,)
     ).fetchone()
-    name = quantity if channel == MAIN_CHANNEL else f"{quantity}.{channel}"
-    content: dict[str, object] = {
-        "bn": base_name_of(node),
-        "bver": VERSION,
-        "bt": measured_at // 1000,
-        "t": measured_at % 1000 / 1000,
-        "n": name,
-    }
-    if QUANTITIES[quantity].kind == "boolean":
-        content["vb"] = bool(value)
-    else:
-        content |= {"u": QUANTITIES[quantity].unit, "v": value}
-    return DeadLetter(
-        node=node,
-        topic=topic_of(node, "readings"),
-        reason="conflict",
-        detail=f"{name} at {measured_at} ms is {value!r}, {standing!r} stands",
-        payload=json.dumps([content]).encode(),
-        received_at_ms=measured_at + delay_ms,
-    )
+    return conflict_letter(node, (quantity, channel, measured_at, value), standing, delay_ms)

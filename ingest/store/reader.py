@@ -4,18 +4,22 @@ A reader sees what is committed, folded or not. It opens read-only, never checkp
 short transactions. It knows no rooms: places are resolved by whoever asks.
 """
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
 from ingest.readings import Quality
 from ingest.store.database import open_for_reading
 from ingest.store.deadletters import StoredDeadLetter, select_dead_letters
 from ingest.store.encoding import StoredReading, decode_readings, encode_series
 from ingest.store.ranges import Ranges
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Series(NamedTuple):
@@ -101,6 +105,13 @@ class StoreReader:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def ask(
+        self, call: "Callable[Concatenate[sqlite3.Connection, P], T]", *args: P.args, **kw: P.kwargs
+    ) -> T:
+        """Run `call` with the connection on one state of the store; what it returns."""
+        with self._snapshot():
+            return call(self._connection, *args, **kw)
 
     def series(self, node: str | None = None, quantity: str | None = None) -> list[Series]:
         """All series, or those of one node or quantity."""

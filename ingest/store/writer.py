@@ -6,11 +6,11 @@ in afterwards. It knows neither JSON nor topics.
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from ingest.readings import LogPosition
 from ingest.store.database import (
@@ -23,7 +23,11 @@ from ingest.store.database import (
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
 from ingest.store.encoding import encode_readings
 from ingest.store.fold import FoldResult, fold_journal
+from ingest.store.letters import too_old_letters
 from ingest.store.ranges import Ranges
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ROWS_PER_STATEMENT: Final = 4000
 
@@ -102,12 +106,36 @@ class StoreWriter:
         self._connection.close()
         self._lock.release()
 
-    def commit(self, packs: Sequence[PackToStore], letters: Sequence[DeadLetter] = ()) -> None:
-        """Make packs and dead letters durable, and their numbers received."""
+    def commit(
+        self,
+        packs: Sequence[PackToStore],
+        letters: Sequence[DeadLetter] = (),
+        *,
+        replayed: bool = False,
+    ) -> None:
+        """Make packs and dead letters durable, and their numbers received.
+
+        Of a time whose readings have been let go, a repeat can be told by its number only:
+        what has none becomes a dead letter, unless it is `replayed` from one.
+        """
         with self._turn, _Failures(self), transaction(self._connection):
+            kept_from = self._kept_from()
+            if kept_from and not replayed:
+                packs, too_old = self._within_window(packs, kept_from)
+                letters = [*letters, *too_old]
             self._append_journal(packs)
             self._mark_received(packs, letters)
             insert_dead_letters(self._connection, letters)
+
+    def change(
+        self, call: "Callable[Concatenate[sqlite3.Connection, P], T]", *args: P.args, **kw: P.kwargs
+    ) -> T:
+        """Run `call` with the connection, as one transaction; what it returns.
+
+        For what other modules of the store do; the tables of commits are this class's own.
+        """
+        with self._turn, _Failures(self), transaction(self._connection):
+            return call(self._connection, *args, **kw)
 
     def fold(self, max_packs: int = 2000) -> FoldResult:
         """Sort the oldest unfolded packs into their series."""
@@ -136,6 +164,30 @@ class StoreWriter:
         """Read series and logs anew: after a rollback memory is ahead of the file."""
         self._series.clear()
         self._logs.clear()
+
+    def _kept_from(self) -> int:
+        (kept_from,) = self._connection.execute("SELECT kept_from FROM horizon").fetchone()
+        return int(kept_from)
+
+    def _within_window(
+        self, packs: Sequence[PackToStore], kept_from: int
+    ) -> tuple[list[PackToStore], list[DeadLetter]]:
+        """Packs without the repeats of readings that have been let go, and what can't be told."""
+        within: list[PackToStore] = []
+        letters: list[DeadLetter] = []
+        for pack in packs:
+            old = [reading for reading in pack.readings if reading[2] < kept_from]
+            if old and pack.position is None:
+                letters += too_old_letters(pack.node, pack.received_at_ms, old, kept_from)
+            if old and self._is_repeat(pack):
+                kept = [reading for reading in pack.readings if reading[2] >= kept_from]
+                pack = replace(pack, readings=kept)  # noqa: PLW2901 - the same pack, shorter
+            within.append(pack)
+        return within, letters
+
+    def _is_repeat(self, pack: PackToStore) -> bool:
+        position = pack.position
+        return position is None or position.seq in self._log(pack.node, position.log).ranges
 
     def _append_journal(self, packs: Sequence[PackToStore]) -> None:
         rows: list[object] = []
