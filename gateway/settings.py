@@ -32,6 +32,7 @@ from pydantic_settings import SettingsError as UnreadableEnvironmentError
 from gateway.endpoint import Endpoint, is_loopback, parse_endpoint, valid_host
 from gateway.mqtt.address import BrokerAddress
 from gateway.secret_file import read_secret
+from gateway.settings_forwarder import ForwarderSettings
 from gateway.settings_sources import DELIMITER, PREFIX, GivenSettings, Paths
 from ingest.estate.problems import Problem, ProblemsError, told_errors
 from ingest.estate.source import Source, read_source
@@ -39,6 +40,8 @@ from ingest.estate.source import Source, read_source
 __all__ = ["Endpoint", "Settings", "SettingsError", "load_settings", "parse_endpoint"]
 
 DEFAULT_FILE: Final = Path("preau.toml")
+KEPT_DAYS: Final = 400
+"""The local window where an InfluxDB has everything: the page's year, and a month more."""
 FILE_VARIABLE: Final = "PREAU_SETTINGS"
 # Paths in preau.toml are relative to it, and so are these, where it does not name them.
 _PATHS: Final[Paths] = MappingProxyType(
@@ -47,6 +50,9 @@ _PATHS: Final[Paths] = MappingProxyType(
         ("estate", "file"): "estate.toml",
         ("broker", "password_file"): None,
         ("broker", "tls_ca"): None,
+        ("forwarder", "password_file"): None,
+        ("forwarder", "token_file"): None,
+        ("forwarder", "tls_ca"): None,
     }
 )
 
@@ -135,10 +141,21 @@ class HttpSettings(_Section):
 
 
 class StoreSettings(_Section):
-    """How the local store groups commits."""
+    """How the local store groups commits, and for how long it keeps what."""
 
     group_ms: Annotated[int, Field(ge=0, le=1000)] = 20
     group_packs: Annotated[int, Field(ge=1, le=20_000)] = 2000
+    keep_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    """Unless it is set: for ever (0) without a forwarder, `KEPT_DAYS` with one."""
+    dead_letters_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+
+
+class ShareSettings(_Section):
+    """Which part of the estate this gateway serves, where several share one broker."""
+
+    sites: tuple[str, ...] = ()
+    strangers: bool = Field(default_factory=lambda share: not share["sites"])
+    """Take in nodes that nobody placed; unless it is set, yes where all sites are served."""
 
 
 class EstateSettings(_Section):
@@ -175,9 +192,27 @@ class Settings(_Section):
     broker: BrokerSettings = BrokerSettings()
     http: HttpSettings = HttpSettings()
     store: StoreSettings = StoreSettings()
+    forwarder: tuple[ForwarderSettings, ...] = ()
+    share: ShareSettings = ShareSettings()
     estate: EstateSettings = EstateSettings()
     ui: UiSettings = UiSettings()
     time: TimeSettings = TimeSettings()
+
+    @field_validator("forwarder")
+    @classmethod
+    def _named_once(cls, value: tuple[ForwarderSettings, ...]) -> tuple[ForwarderSettings, ...]:
+        names = [forwarder.name for forwarder in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} is the name of several; each needs one of its own")
+        return value
+
+    @property
+    def keep_days(self) -> int:
+        """For how many days readings stay in the local store; 0 is for ever."""
+        if self.store.keep_days is not None:
+            return self.store.keep_days
+        return KEPT_DAYS if self.forwarder else 0
 
     @property
     def zone(self) -> ZoneInfo:

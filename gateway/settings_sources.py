@@ -22,7 +22,7 @@ DELIMITER: Final = "__"
 Values = Mapping[str, Any]
 Paths = Mapping[tuple[str, str], str | None]
 
-_SECRET: Final = "password"  # noqa: S105 - the name of a key
+_SECRETS: Final = ("password", "token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,10 @@ class GivenSettings:
     def misplaced_secrets(self) -> Iterator[Problem]:
         """Passwords in the settings file, which others read."""
         for section, values in (self.source.data if self.source else {}).items():
-            if self.source and isinstance(values, dict) and _SECRET in values:
-                reason = (
-                    f"secrets don't stand in this file; use {section}.password_file, "
-                    f"or {PREFIX}{section.upper()}{DELIMITER}PASSWORD in the environment"
-                )
-                yield self.source.problem((section, _SECRET), reason)
+            for place, table in _tables((section,), values):
+                for secret in _SECRETS:
+                    if self.source and secret in table:
+                        yield self.source.problem((*place, secret), _remedy(place, secret))
 
     def unknown_variables(self) -> Iterator[Problem]:
         """Variables that look like a setting, of a section that there is not."""
@@ -65,7 +63,7 @@ class GivenSettings:
         """What pydantic refused, at the place that it comes from. A secret's value is not shown."""
         path, reason = error["loc"], reason_of(error, self.model)
         # The value of an unknown key may be a secret under a mistyped name.
-        is_hidden = error["type"] in {"missing", "extra_forbidden"} or _SECRET in path
+        is_hidden = error["type"] in {"missing", "extra_forbidden"} or _may_be_secret(path, error)
         value = None if is_hidden else error["input"]
         in_file = self.source is not None and _holds(self.source.data, path)
         is_section = len(path) < 2
@@ -87,9 +85,41 @@ class GivenSettings:
         values = dict(self.source.data) if self.source else {}
         for (section, key), default in self.paths.items():
             table = values.get(section, {})
-            if isinstance(table, dict) and isinstance(text := table.get(key, default), str):
-                values[section] = table | {key: folder / text}
+            if isinstance(table, list):
+                values[section] = [_anchored_in(one, key, default, folder) for one in table]
+            elif anchored := _anchored_in(table, key, default, folder):
+                values[section] = anchored
         return values
+
+
+def _may_be_secret(path: KeyPath, error: ErrorDetails) -> bool:
+    """A secret, or an address with one in it."""
+    return any(secret in path for secret in _SECRETS) or "@" in str(error["input"])
+
+
+def _anchored_in(table: Any, key: str, default: str | None, folder: Path) -> Any:
+    if isinstance(table, dict) and isinstance(text := table.get(key, default), str):
+        return table | {key: folder / text}
+    return table
+
+
+def _tables(place: KeyPath, values: object) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    """The table at `place`, or each of an array of tables."""
+    if isinstance(values, dict):
+        yield place, values
+    elif isinstance(values, list):
+        for number, value in enumerate(values):
+            yield from _tables((*place, number), value)
+
+
+def _remedy(place: KeyPath, secret: str) -> str:
+    file = f"{secret}_file"
+    if len(place) > 1:
+        return f"secrets don't stand in this file; use {file}"
+    variable = f"{PREFIX}{str(place[0]).upper()}{DELIMITER}{secret.upper()}"
+    return (
+        f"secrets don't stand in this file; use {place[0]}.{file}, or {variable} in the environment"
+    )
 
 
 def _laid_over(below: dict[str, Any], above: Values) -> dict[str, Any]:
@@ -103,9 +133,10 @@ def _laid_over(below: dict[str, Any], above: Values) -> dict[str, Any]:
     return merged
 
 
-def _holds(values: object, path: KeyPath) -> bool:
+def _holds(values: Any, path: KeyPath) -> bool:
     for part in path:
-        if not isinstance(values, Mapping) or part not in values:
+        within = range(len(values)) if isinstance(values, list) else values
+        if not isinstance(values, Mapping | list) or part not in within:
             return False
         values = values[part]
     return True

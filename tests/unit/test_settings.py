@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from gateway.endpoint import Endpoint, is_loopback, parse_endpoint
 from gateway.settings import SettingsError, load_settings
+from gateway.settings_forwarder import ForwarderSettings
 from ingest.errors import ConfigurationError
 
 
@@ -123,7 +124,7 @@ def test_mistakes_of_all_places_are_told_together_each_with_its_place(
     monkeypatch.setenv("PREAU_STORE__GROUP_MS", "soon")
     monkeypatch.setenv("PREAU_BROKRE__HOST", "x")
 
-    sections = ["data", "broker", "http", "store", "estate", "ui", "time"]
+    sections = ["data", "broker", "http", "store", "forwarder", "share", "estate", "ui", "time"]
     variables = ", ".join(f"PREAU_{section.upper()}" for section in sections)
     zone = "is no time zone known here, such as Europe/Paris"
     assert sorted(problems_of(None, http={"host": "a b"})) == [
@@ -314,5 +315,47 @@ def test_the_documentation_names_every_setting():
     text = Path(__file__).parents[2].joinpath("docs", "settings.md").read_text(encoding="utf-8")
 
     for section, values in load_settings():
-        for key in type(values).model_fields:
+        for key in getattr(type(values), "model_fields", {}):
             assert f"| `{section}.{key}` |" in text
+    for key in ForwarderSettings.model_fields:
+        assert f"`{key}`" in text
+
+
+FORWARDER = '[[forwarder]]\nname = "town"\napi = "v1"\nurl = "http://127.0.0.1:8086"\n'
+
+
+def test_paths_of_a_forwarder_are_relative_to_the_file():
+    secret = written("s3cret\n", "etc/influx.secret")
+    secret.chmod(0o600)
+    text = FORWARDER + 'username = "preau"\npassword_file = "influx.secret"\n'
+    (forwarder,) = load_settings(written(text, "etc/preau.toml")).forwarder
+    assert forwarder.target().password == "s3cret"  # noqa: S105
+    assert "s3cret" not in repr(forwarder.target())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (FORWARDER + FORWARDER, "'town' is the name of several"),
+        (FORWARDER + 'token = "abcdef"\n', "use token_file"),
+        (FORWARDER + 'bucket = "b"\n', "bucket is not for api = 'v1'"),
+        (FORWARDER.replace("127", "user:abcdef@127"), "must hold no password"),
+        (FORWARDER + 'username = "preau"\n', "give username and password_file"),
+        (FORWARDER.replace("v1", "v3"), "forwarder[0].api"),
+    ],
+)
+def test_a_mistake_in_a_forwarder_is_told_with_its_line_and_no_secret(text: str, told: str):
+    problems = problems_of(written(text))
+    assert any(told in problem and "preau.toml:" in problem for problem in problems), problems
+    assert "abcdef" not in " ".join(problems)
+
+
+def test_the_window_of_the_store_is_for_ever_unless_an_influxdb_has_everything():
+    assert load_settings().keep_days == 0
+    assert load_settings(written(FORWARDER)).keep_days == 400
+    assert load_settings(written(FORWARDER + "[store]\nkeep_days = 0\n")).keep_days == 0
+
+
+def test_a_gateway_takes_strangers_unless_it_serves_some_sites_only():
+    assert load_settings().share.strangers
+    assert not load_settings(written('[share]\nsites = ["ecole"]\n')).share.strangers
