@@ -134,9 +134,9 @@ def _laid_over(below: dict[str, Any], above: Values) -> dict[str, Any]:
 
 
 def _holds(values: Any, path: KeyPath) -> bool:
-    for part in path:
-        within = range(len(values)) if isinstance(values, list) else values
-        if not isinstance(values, Mapping | list) or part not in within:
-            return False
-        values = values[part]
+    try:
+        for part in path:
+            values = values[part]
+    except (KeyError, IndexError, TypeError):
+        return False
     return True
