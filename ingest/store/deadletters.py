@@ -7,15 +7,20 @@ handed, inside the caller's transaction.
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 KEPT_BYTES: Final = 16 * 1024
 QUOTA_PER_NODE: Final = 1000
 KEPT_TOPIC: Final = 256
-_BEYOND_QUOTA: Final = ("time_ahead", "conflict", "internal_error")
+_BEYOND_QUOTA: Final = ("time_ahead", "conflict", "internal_error", "before_window")
 """Readings that may be right while this side is wrong: their letters are never let go."""
+
+_COLUMNS: Final = (
+    "id, nullif(node, ''), topic, reason, detail, log, seq, received_at, last_received_at, times,"
+    " length, payload"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +97,7 @@ def _insert(connection: sqlite3.Connection, letter: DeadLetter) -> None:
 
 
 def _hold_quota(connection: sqlite3.Connection, node: str, quota: int) -> None:
-    counted = "node = ? AND reason NOT IN (?, ?, ?)"
+    counted = f"node = ? AND reason NOT IN ({', '.join('?' * len(_BEYOND_QUOTA))})"
     (held,) = connection.execute(
         f"SELECT count(*) FROM dead_letter WHERE {counted}",  # noqa: S608 - placeholders only
         (node, *_BEYOND_QUOTA),
@@ -113,20 +118,95 @@ def _hold_quota(connection: sqlite3.Connection, node: str, quota: int) -> None:
     _log.warning("%s: %d oldest dead letters let go, the quota is %d", node or "-", over, quota)
 
 
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which dead letters are meant; what is `None` does not restrict.
+
+    `from_ms` and `to_ms` (exclusive) are of the first reception, `before_ms` of the last: what
+    still comes in is not old.
+    """
+
+    node: str | None = None
+    reason: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    before_ms: int | None = None
+
+    def where(self) -> tuple[str, list[str | int]]:
+        """A condition of SQL and its parameters."""
+        wanted = (
+            ("node = ?", self.node),
+            ("reason = ?", self.reason),
+            ("received_at >= ?", self.from_ms),
+            ("received_at < ?", self.to_ms),
+            ("last_received_at < ?", self.before_ms),
+        )
+        given = [(test, value) for test, value in wanted if value is not None]
+        return " AND ".join(["1", *(test for test, _ in given)]), [value for _, value in given]
+
+
+ALL_LETTERS: Final = LetterFilter()
+
+
 def select_dead_letters(
     connection: sqlite3.Connection,
+    chosen: LetterFilter = ALL_LETTERS,
     *,
-    node: str | None = None,
-    reason: str | None = None,
     after_id: int = 0,
     limit: int = 100,
-) -> Iterator[StoredDeadLetter]:
-    """Dead letters in the order of their ids, of one node or reason where given."""
+) -> list[StoredDeadLetter]:
+    """The dead letters that `chosen` names, in the order of their ids, beyond `after_id`."""
+    where, values = chosen.where()
+    query = f"SELECT {_COLUMNS} FROM dead_letter WHERE id > ? AND {where} ORDER BY id LIMIT ?"  # noqa: S608 - placeholders only
+    return [StoredDeadLetter(*row) for row in connection.execute(query, (after_id, *values, limit))]
+
+
+def find_dead_letter(connection: sqlite3.Connection, id_: int) -> StoredDeadLetter | None:
+    """The dead letter of that id."""
+    query = f"SELECT {_COLUMNS} FROM dead_letter WHERE id = ?"  # noqa: S608 - fixed text
+    row = connection.execute(query, (id_,)).fetchone()
+    return None if row is None else StoredDeadLetter(*row)
+
+
+def count_dead_letters(
+    connection: sqlite3.Connection, chosen: LetterFilter = ALL_LETTERS
+) -> dict[str, int]:
+    """How many dead letters `chosen` names, by reason."""
+    where, values = chosen.where()
+    query = f"SELECT reason, count(*) FROM dead_letter WHERE {where} GROUP BY reason"  # noqa: S608 - placeholders only
+    return dict(connection.execute(query, values).fetchall())
+
+
+def purge_dead_letters(connection: sqlite3.Connection, chosen: LetterFilter) -> dict[str, int]:
+    """Remove for ever what `chosen` names; how many, by reason. In the caller's transaction."""
+    counts = count_dead_letters(connection, chosen)
+    where, values = chosen.where()
+    connection.execute(f"DELETE FROM dead_letter WHERE {where}", values)  # noqa: S608 - placeholders only
+    return counts
+
+
+def expire_dead_letters(connection: sqlite3.Connection, before_ms: int) -> int:
+    """Remove what was last received before `before_ms`, whatever its reason; how many it was.
+
+    Inside the caller's transaction.
+    """
+    counts = purge_dead_letters(connection, LetterFilter(before_ms=before_ms))
+    if counts:
+        told = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+        total = sum(counts.values())
+        _log.warning("%d dead letters let go, too old to be kept: %s", total, told)
+    return sum(counts.values())
+
+
+def remove_dead_letters(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
+    """Remove those that have been replayed. In the caller's transaction."""
+    connection.executemany("DELETE FROM dead_letter WHERE id = ?", [(id_,) for id_ in ids])
+
+
+def numbered_dead_letters(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """How many pack numbers of each (node, log) have a dead letter."""
     rows = connection.execute(
-        "SELECT id, nullif(node, ''), topic, reason, detail, log, seq, received_at,"
-        " last_received_at, times, length, payload FROM dead_letter"
-        " WHERE id > ? AND (? IS NULL OR node = ?) AND (? IS NULL OR reason = ?)"
-        " ORDER BY id LIMIT ?",
-        (after_id, node, node, reason, reason, limit),
+        "SELECT node, log, count(DISTINCT seq) FROM dead_letter"
+        " WHERE log IS NOT NULL AND seq IS NOT NULL GROUP BY node, log"
     )
-    return (StoredDeadLetter(*row) for row in rows)
+    return {(node, log): count for node, log, count in rows}

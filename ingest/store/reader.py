@@ -14,7 +14,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
 from ingest.readings import Quality
 from ingest.store.database import open_for_reading
-from ingest.store.deadletters import StoredDeadLetter, select_dead_letters
+from ingest.store.deadletters import LetterFilter, StoredDeadLetter, select_dead_letters
 from ingest.store.encoding import StoredReading, decode_readings, encode_series
 from ingest.store.ranges import Ranges
 
@@ -183,15 +183,14 @@ class StoreReader:
         *,
         node: str | None = None,
         reason: str | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
         after_id: int = 0,
         limit: int = 100,
     ) -> list[StoredDeadLetter]:
-        """Dead letters by ascending id, beyond `after_id`."""
-        return list(
-            select_dead_letters(
-                self._connection, node=node, reason=reason, after_id=after_id, limit=limit
-            )
-        )
+        """Dead letters by ascending id, beyond `after_id`; the period is of first reception."""
+        chosen = LetterFilter(node, reason, from_ms, to_ms)
+        return select_dead_letters(self._connection, chosen, after_id=after_id, limit=limit)
 
     def dead_letter_counts(self) -> dict[str, int]:
         """How many dead letters each reason has."""
