@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ingest.errors import PackError
 from ingest.quality import History, judge
@@ -19,6 +19,9 @@ from ingest.senml import AHEAD_MS, decode_pack, salvage_position
 from ingest.store.deadletters import DeadLetter
 from ingest.store.writer import PackToStore, StoreWriter
 from ingest.topics import parse_topic
+
+RETAINED: Final = " (retained)"
+"""Ends the detail of a letter that the broker kept: its first reception here tells no time."""
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +143,7 @@ def _letter(
         node=node,
         topic=message.topic,
         reason=reason,
-        detail=detail,
+        detail=detail + RETAINED if message.retained else detail,
         payload=message.payload,
         received_at_ms=message.received_at_ms,
         log=position.log if position else None,

@@ -161,6 +161,12 @@ def select_dead_letters(
     return [StoredDeadLetter(*row) for row in connection.execute(query, (after_id, *values, limit))]
 
 
+def newest_dead_letter(connection: sqlite3.Connection) -> int:
+    """The largest id of all, 0 where there is none."""
+    (newest,) = connection.execute("SELECT ifnull(max(id), 0) FROM dead_letter").fetchone()
+    return int(newest)
+
+
 def find_dead_letter(connection: sqlite3.Connection, id_: int) -> StoredDeadLetter | None:
     """The dead letter of that id."""
     query = f"SELECT {_COLUMNS} FROM dead_letter WHERE id = ?"  # noqa: S608 - fixed text
