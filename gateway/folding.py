@@ -4,9 +4,9 @@ import asyncio
 import logging
 from typing import Final
 
-from gateway.backoff import backoff_s
 from gateway.metrics import Metrics
 from gateway.writer_thread import WriterThread
+from ingest.backoff import backoff_s
 from ingest.errors import TransientError
 from ingest.store.fold import FoldResult
 from ingest.store.writer import StoreWriter

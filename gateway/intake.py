@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.backoff import backoff_s
 from gateway.changes import Changes
 from gateway.clock import problem_of
 from gateway.health import Health
@@ -21,6 +20,7 @@ from gateway.nodes import NodeRegistry
 from gateway.presence import PresenceDesk
 from gateway.receipts import encode_receipt
 from gateway.writer_thread import WriterThread
+from ingest.backoff import backoff_s
 from ingest.errors import TransientError
 from ingest.latest import LatestReadings
 from ingest.pipeline import Incoming, Outcome, Pipeline, Prepared

@@ -1,6 +1,6 @@
 """What the service counts, for `/metrics` (Prometheus). It only counts; nothing decides by it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -10,6 +10,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._labelled: dict[str, Gauge] = {}
         self.packs = self._counter("packs", "Packs committed to the store")
         self.readings = self._counter("readings", "Readings committed to the journal")
         self.repeats = self._counter("repeats", "Readings received again, not stored twice")
@@ -29,6 +30,20 @@ class Metrics:
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Show what `value` returns at each look."""
         Gauge(f"preau_{name}", text, registry=self.registry).set_function(value)
+
+    def labelled_gauge(
+        self, name: str, text: str, labels: Mapping[str, str], value: Callable[[], float]
+    ) -> None:
+        """Show what `value` returns, as the one of several that has these labels."""
+        gauge = self._labelled.get(name)
+        if gauge is None:
+            gauge = Gauge(f"preau_{name}", text, list(labels), registry=self.registry)
+            self._labelled[name] = gauge
+        gauge.labels(**labels).set_function(value)
+
+    def value(self, name: str) -> float:
+        """What `preau_<name>` shows now; 0 for one that has not counted yet."""
+        return self.registry.get_sample_value(f"preau_{name}") or 0.0
 
     def exposition(self) -> bytes:
         """The text format of Prometheus."""

@@ -6,7 +6,7 @@ closed, and the caller gets the error. Nothing that was acknowledged is lost by 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,18 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.backoff import backoff_s
 from gateway.changes import Changes
 from gateway.clock import now_ms
 from gateway.endpoint import Endpoint
 from gateway.folding import fold_loop
+from gateway.forwarding import (
+    EstatePlacements,
+    ServiceStore,
+    begin_forwarding,
+    build_forwarders,
+    note_forwarders,
+    show_forwarders,
+)
 from gateway.health import Health
 from gateway.intake import Intake
 from gateway.metrics import Metrics
@@ -32,8 +39,10 @@ from gateway.settings import Settings
 from gateway.web.app import create_app
 from gateway.web.context import WebContext
 from gateway.writer_thread import WriterThread
+from ingest.backoff import backoff_s
 from ingest.errors import ConfigurationError, PreauError
 from ingest.estate.watch import EstateWatch
+from ingest.forwarder.forwarder import Forwarder
 from ingest.latest import LatestReadings
 from ingest.pipeline import Pipeline
 from ingest.store.reader import StoreReader
@@ -68,11 +77,19 @@ async def serve(
         store = stack.enter_context(StoreWriter(settings.data.dir))
         writer = WriterThread()
         stack.callback(writer.close)
+        placements = EstatePlacements(lambda: estate.current)
+        begin_forwarding(store, [one.name for one in settings.forwarder], placements())
         address, broker = await stack.enter_async_context(_broker(settings))
         session = Session(address, subscriptions=subscriptions(), clock_ms=clock_ms)
         await stack.enter_async_context(session)
         parts = _build(settings, store, writer, session, clock_ms)
         stack.callback(parts.readers.close)
+        readers = ReaderPool(settings.data.dir, threads=1)
+        stack.callback(readers.close)
+        forwarders = build_forwarders(
+            settings.forwarder, ServiceStore(readers, store, writer), placements, parts.changes
+        )
+        show_forwarders(forwarders, parts.metrics)
         url = await stack.enter_async_context(
             _http(settings, _web_context(settings, parts, estate))
         )
@@ -83,7 +100,8 @@ async def serve(
                 "presence": parts.desk.answer_loop(),
                 "fold": fold_loop(store, writer, parts.metrics),
                 "estate": estate.watch_loop(),
-                "health": _health_loop(parts, estate),
+                "health": _health_loop(parts, estate, forwarders),
+                **{f"forwarder {one.name}": one.run_loop() for one in forwarders},
             }.items():
                 tasks.create_task(work, name=name)
             if broker is not None:
@@ -216,13 +234,19 @@ async def _http(settings: Settings, context: WebContext) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def _health_loop(parts: _Parts, estate: EstateWatch, interval_s: float = 0.5) -> None:
-    """Keep the health in step with the broker's connection and the estate's files."""
+async def _health_loop(
+    parts: _Parts,
+    estate: EstateWatch,
+    forwarders: Sequence[Forwarder],
+    interval_s: float = 0.5,
+) -> None:
+    """Keep the health in step with the broker, the estate's files and InfluxDB."""
     while True:
         before = (parts.health.broker_connected, dict(parts.health.problems))
         parts.health.broker_connected = parts.session.connected
         _note(parts.health, "broker", None if parts.session.connected else parts.session.last_error)
         _note(parts.health, "estate", str(estate.problem) if estate.problem else None)
+        note_forwarders(forwarders, parts.health)
         if before != (parts.health.broker_connected, parts.health.problems):
             parts.changes.notify()
         await asyncio.sleep(interval_s)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gateway.backoff import backoff_s
+from ingest.backoff import backoff_s
 from gateway.mqtt.address import BrokerAddress
 from ingest.readings import Reading
 from ingest.senml import encode_pack

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from gateway.backoff import backoff_s
 from gateway.mqtt.address import BrokerAddress
 from gateway.mqtt.connection import Connection, Terms, VersionRefusedError
 from gateway.mqtt.inbox import Delivery, Inbox
 from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.packets import Connect, Version
+from ingest.backoff import backoff_s
 from ingest.errors import TransientError
 
 __all__ = ["BrokerAddress", "Counters", "Delivery", "Session"]

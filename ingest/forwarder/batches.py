@@ -1,0 +1,88 @@
+"""Cuts what waits in the journal, or in a period of the store, into batches of lines.
+
+It reads; what becomes of the batches it must not know. Every function takes a connection, so that
+the caller decides on which thread.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ingest.forwarder.lines import LineWriter, SeriesName
+from ingest.forwarder.placements import Placements, Tags
+from ingest.store.cursors import folded_rows, forwarder_cursor
+from ingest.store.encoding import StoredReading, decode_readings
+from ingest.store.forwarded import forwarded_placements, next_readings, series_names
+
+_WINDOW_MS: Final = 86_400_000
+_ROWS_AT_ONCE: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines to ship together; `last_id` is the journal row up to which they tell everything."""
+
+    last_id: int
+    lines: list[bytes]
+    readings: int
+    received_at_ms: int
+    """When the last of them was received."""
+    is_full: bool
+
+
+class JournalBatches:
+    """The journal of one forwarder in batches, under one state of the placements."""
+
+    def __init__(self, placements: Placements, points: int) -> None:
+        self._writer = LineWriter(placements)
+        self._points = points
+
+    def after(self, connection: sqlite3.Connection, after_id: int) -> Batch | None:
+        """The next batch beyond `after_id`, of about `points`; `None` where nothing waits."""
+        rows = folded_rows(connection, after_id, min(self._points, _ROWS_AT_ONCE))
+        if not rows:
+            return None
+        readings: list[StoredReading] = []
+        for _, _, blob in rows:
+            readings += decode_readings(blob)
+        name_series(connection, self._writer, readings)
+        lines = self._writer.lines(readings)
+        is_full = len(rows) == min(self._points, _ROWS_AT_ONCE)
+        return Batch(rows[-1][0], lines, len(readings), rows[-1][1], is_full)
+
+
+def name_series(
+    connection: sqlite3.Connection, writer: LineWriter, readings: list[StoredReading]
+) -> None:
+    """Tell `writer` what the series of `readings` are called."""
+    if not all(map(writer.knows, {reading[0] for reading in readings})):
+        names = series_names(connection)
+        writer.name({series: SeriesName(*name) for series, name in names.items()})
+
+
+def period_of_node(
+    connection: sqlite3.Connection, writer: LineWriter, node: str, from_ms: int, to_ms: float
+) -> tuple[list[bytes], int | None]:
+    """The lines of a node's first day with readings in a period, and where to go on."""
+    readings, next_ms = next_readings(connection, node, from_ms, to_ms, _WINDOW_MS)
+    name_series(connection, writer, readings)
+    return writer.lines(readings), next_ms
+
+
+def placements_as_forwarded(connection: sqlite3.Connection, name: str) -> Placements:
+    """The tags under which a forwarder has shipped so far."""
+    stored = forwarded_placements(connection, name)
+    return Placements(
+        {node: [(at, Tags(*place)) for at, place in changes] for node, changes in stored.items()}
+    )
+
+
+def begin(connection: sqlite3.Connection, name: str) -> tuple[int, Placements]:
+    """Where a forwarder goes on: its cursor, and the tags it has used."""
+    return forwarder_cursor(connection, name) or 0, placements_as_forwarded(connection, name)
+
+
+def in_parts(lines: list[bytes], points: int) -> Iterator[list[bytes]]:
+    """`lines` in parts of at most `points`."""
+    return (lines[at : at + points] for at in range(0, len(lines), points))
