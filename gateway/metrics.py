@@ -45,6 +45,15 @@ class Metrics:
         """What `preau_<name>` shows now; 0 for one that has not counted yet."""
         return self.registry.get_sample_value(f"preau_{name}") or 0.0
 
+    def sum_of(self, sample: str) -> float:
+        """The sum over all labels of a sample."""
+        return sum(
+            one.value
+            for family in self.registry.collect()
+            for one in family.samples
+            if one.name == sample
+        )
+
     def exposition(self) -> bytes:
         """The text format of Prometheus."""
         return generate_latest(self.registry)

@@ -23,9 +23,11 @@ from gateway.forwarding import (
     ServiceStore,
     begin_forwarding,
     build_forwarders,
+    client_of,
     note_forwarders,
     show_forwarders,
 )
+from gateway.gateway_health import GatewayHealth, gateway_health_loop
 from gateway.health import Health
 from gateway.intake import Intake
 from gateway.metrics import Metrics
@@ -90,6 +92,14 @@ async def serve(
             settings.forwarder, ServiceStore(readers, store, writer), placements, parts.changes
         )
         show_forwarders(forwarders, parts.metrics)
+        told = GatewayHealth(
+            estate=lambda: estate.current,
+            placements=placements,
+            latest=parts.latest,
+            nodes=parts.nodes,
+            metrics=parts.metrics,
+            forwarders=forwarders,
+        )
         url = await stack.enter_async_context(
             _http(settings, _web_context(settings, parts, estate))
         )
@@ -102,6 +112,12 @@ async def serve(
                 "estate": estate.watch_loop(),
                 "health": _health_loop(parts, estate, forwarders),
                 **{f"forwarder {one.name}": one.run_loop() for one in forwarders},
+                **{
+                    f"gateway_health {one.name}": gateway_health_loop(
+                        told, one, client_of(one.target()), clock_ms
+                    )
+                    for one in settings.forwarder
+                },
             }.items():
                 tasks.create_task(work, name=name)
             if broker is not None:
