@@ -1,6 +1,7 @@
 """`preau forward`: send a period again to InfluxDB, or fill a new one."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -77,7 +78,7 @@ async def _send(one: ForwarderSettings, reader: StoreReader, period: Period) -> 
     """Send to one; how many points it refused."""
     points = 0
     refused: list[Refused] = []
-    screen = click.get_text_stream("stderr")
+    screen = sys.stderr
     async with client_of(one.target()) as client:
         shipping = Shipping(client)
         shipping.changed = lambda: _tell_problem(one.name, shipping.state.problem)
