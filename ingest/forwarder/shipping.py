@@ -50,6 +50,7 @@ class Shipping:
     state: ShippingState = field(default_factory=ShippingState)
     changed: Callable[[], None] = lambda: None
     setup_pause_s: float = _SETUP_PAUSE_S
+    first_pause_s: float = 0.5
 
     async def ship(self, lines: Sequence[bytes]) -> list[Refused]:
         """Have `lines` accepted; those that are not, each with the server's words."""
@@ -62,17 +63,19 @@ class Shipping:
                 if error.is_beyond_retention and error.dropped is not None:
                     # The others of the part are stored; these it is set to forget.
                     self.state.beyond_retention += error.dropped
-                elif error.dropped == len(part) or not (parts := _divided(part, error.field)):
-                    refused += [Refused(line, error.words) for line in part]
-                else:
+                elif (parts := _apart(part, error.field)) or (
+                    error.dropped != len(part) and (parts := _halves(part))
+                ):
                     waiting += parts
+                else:
+                    refused += [Refused(line, error.words) for line in part]
         self.state.points += len(lines)
         self.state.refused += len(refused)
         return refused
 
     async def _until_answered(self, part: Sequence[bytes]) -> None:
         body = b"\n".join(part)
-        for pause_s in backoff_s(cap_s=_SLOWEST_S):
+        for pause_s in backoff_s(self.first_pause_s, _SLOWEST_S):
             self.state.requests += 1
             try:
                 await self.client.write(body)
@@ -101,18 +104,19 @@ class Shipping:
             self.changed()
 
 
-def _divided(part: Sequence[bytes], conflicting: str | None) -> list[list[bytes]]:
-    """Two smaller parts, the later one first to be tried; none where it is one field already.
+def _apart(part: Sequence[bytes], conflicting: str | None) -> list[list[bytes]]:
+    """A field that the server names, and the rest of each point, which is good."""
+    if conflicting is None:
+        return []
+    quantity = conflicting.removesuffix("_quality")
+    pairs = [(name, line) for whole in part for name, line in split_fields(whole)]
+    culprits = [line for name, line in pairs if name == quantity]
+    others = [line for name, line in pairs if name != quantity]
+    return [culprits, others] if culprits and others else []
 
-    Where the server names a field, that field goes apart: the rest of each point is good.
-    """
-    if conflicting is not None:
-        quantity = conflicting.removesuffix("_quality")
-        pairs = [(name, line) for whole in part for name, line in split_fields(whole)]
-        culprits = [line for name, line in pairs if name == quantity]
-        others = [line for name, line in pairs if name != quantity]
-        if culprits and others:
-            return [culprits, others]
+
+def _halves(part: Sequence[bytes]) -> list[list[bytes]]:
+    """Two smaller parts; of a single point its fields; none where it is one field already."""
     if len(part) > 1:
         # By time: what a database is set to forget, and what lies in one shard, stays together.
         ordered = sorted(part, key=time_of)
