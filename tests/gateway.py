@@ -22,6 +22,7 @@ class Gateway(Server):
         estate: str = "",
         embedded: bool = False,
         prefix: Sequence[str] = (),
+        extra: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder / "data"
@@ -32,7 +33,7 @@ class Gateway(Server):
             f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\n'
             f"embedded = {str(embedded).lower()}\n"
             f'[http]\nhost = "127.0.0.1"\nport = {port}\n'
-            f'[estate]\nfile = "{folder / "estate.toml"}"\n'
+            f'[estate]\nfile = "{folder / "estate.toml"}"\n{extra}'
         )
         (folder / "estate.toml").write_text(estate)
         preau = Path(sys.executable).with_name("preau")
