@@ -120,57 +120,6 @@ def counts(port: int, database: str) -> dict[str, int]:
     return {one["tags"]["room"]: one["values"][0][1] for one in series}
 
 
-class Publisher:
-    """A node that numbers its packs and waits for the broker."""
-
-    def __init__(self, port: int, node: str = NODE) -> None:
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        self._node = node
-        self._next = 1
-
-    def publish(self, count: int, at: int | None = None) -> None:
-        """`count` packs a minute apart, the first measured at `at`."""
-        for number in range(count):
-            measured = T0 + 60 * self._next if at is None else at + 60 * number
-            pack = [
-                {
-                    "bn": base_name_of(self._node),
-                    "bver": 26,
-                    "bt": measured,
-                    "blog": "5f3a9c01",
-                    "bseq": self._next,
-                    "bfirst": 1,
-                    "n": "temperature",
-                    "u": "Cel",
-                    "v": 19 + number / 8,
-                },
-                {"n": "co2", "u": "ppm", "v": 800 + number},
-                {"n": "battery", "u": "V", "v": 3.5},
-            ]
-            topic = topic_of(self._node, "readings")
-            self._client.publish(topic, json.dumps(pack), 1).wait_for_publish(20)
-            self._next += 1
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-def in_influx(port: int, database: str, measurement: str = "room_air") -> list[dict]:
-    series = influx_query(port, f'SELECT * FROM "{measurement}"', database)  # noqa: S608
-    return [dict(zip(s["columns"], row, strict=True)) for s in series for row in s["values"]]
-
-
-def counts(port: int, database: str, field: str = "temperature", tag: str = "room") -> dict:
-    series = influx_query(port, f'SELECT count("{field}") FROM room_air GROUP BY "{tag}"', database)
-    return {one["tags"][tag]: one["values"][0][1] for one in series}
-
-
 async def test_what_came_while_influxdb_was_away_is_there_afterwards(
     tmp_path: Path, broker: Server
 ):
