@@ -131,6 +131,8 @@ def away(target: Target, error: BaseException) -> InfluxAwayError | InfluxSetupE
     """What an error of the connection means."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return InfluxSetupError(f"{target.url}: its certificate is not accepted: {error}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return InfluxAwayError(f"{target.url} can't be reached: {error.os_error.strerror or error}")
     if isinstance(error, TimeoutError):
         return InfluxAwayError(f"{target.url}: no answer within {target.timeout_s:g} s")
     return InfluxAwayError(f"{target.url}: {error or type(error).__name__}")
