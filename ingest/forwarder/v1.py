@@ -6,6 +6,7 @@ The database is made where it is missing. Secrets stand in a header, not in the 
 import asyncio
 import gzip
 import json
+import os
 import ssl
 import time
 from typing import Any, Final, Self
@@ -132,7 +133,9 @@ def away(target: Target, error: BaseException) -> InfluxAwayError | InfluxSetupE
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return InfluxSetupError(f"{target.url}: its certificate is not accepted: {error}")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return InfluxAwayError(f"{target.url} can't be reached: {error.os_error.strerror or error}")
+        number = error.os_error.errno
+        reason = os.strerror(number) if number and number > 0 else str(error.os_error)
+        return InfluxAwayError(f"{target.url} can't be reached: {reason}")
     if isinstance(error, TimeoutError):
         return InfluxAwayError(f"{target.url}: no answer within {target.timeout_s:g} s")
     return InfluxAwayError(f"{target.url}: {error or type(error).__name__}")

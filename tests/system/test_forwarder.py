@@ -116,7 +116,7 @@ def in_influx(port: int, database: str, measurement: str = "room_air") -> list[d
 def counts(port: int, database: str) -> dict[str, int]:
     """How many temperatures each room has; none where the database is not made yet."""
     made = influx_query(port, "SHOW DATABASES", "")
-    if [database] not in made[0]["values"]:
+    if [database] not in made[0].get("values", []):
         return {}
     query = "SELECT count(temperature) FROM room_air GROUP BY room"
     series = influx_query(port, query, database)
