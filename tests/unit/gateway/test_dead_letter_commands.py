@@ -231,6 +231,9 @@ def ahead(at_ms: int, value: float) -> bytes:
 def test_replay_tells_what_became_of_the_letters_and_of_their_readings(data, capsys):
     usable = [letter(ahead(NOON, v), NOON, reason="unknown_quantity") for v in (800, 801)]
     usable.append(letter(ahead(NOON + HOUR, 900), NOON + HOUR, reason="unknown_quantity"))
+    with StoreWriter(data) as store:
+        # Not yet sorted in when the replay begins, and not of it.
+        Pipeline(store).take([Incoming(TOPIC, ahead(NOON - HOUR, 700), NOON)])
     keep(data, *usable, letter(b"nonsense"), letter(ahead(NOON + HOUR, 901), reason="time_ahead"))
 
     assert preau("replay") == 0

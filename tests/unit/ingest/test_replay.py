@@ -175,6 +175,25 @@ def test_a_contradiction_stays_a_dead_letter_and_changes_nothing(store, mend):
     assert [reading[2] for reading in readings(store)] == [80.0, 19.5]
 
 
+@pytest.mark.parametrize(
+    ("reason", "kind"), [("bad_presence", "presence"), ("retained_without_time", "readings")]
+)
+def test_what_never_was_a_reading_at_a_known_time_stays(store, reason, kind):
+    payload = f'[{{"bn":"{base_name_of(NODE)}","n":"co2","u":"ppm","v":800}}]'.encode()
+    store.commit([], [DeadLetter(NODE, topic_of(NODE, kind), reason, "", payload, T0)])
+    assert replay(store)[0].refused == reason
+    assert readings(store) == []
+
+
+def test_a_pack_that_holds_nothing_is_no_dead_letter_once_it_is_understood(store, monkeypatch):
+    payload = f'[{{"bn":"{base_name_of(NODE)}","bver":27,"blog":"{LOG}","bseq":1}}]'.encode()
+    take(store, payload, T0)
+    monkeypatch.setattr(decode, "VERSION", 27)
+    (told,) = replay(store)
+    assert (told.readings, told.refused) == (0, None)
+    assert reasons(store) == []
+
+
 def test_a_letter_that_is_not_kept_whole_stays(store):
     whole = encode_pack(NODE, [Reading("co2", "main", T0, 800)], log=LOG, seq=1, first=1)
     padded = whole + b" " * 20_000
@@ -211,6 +230,13 @@ def test_where_the_gateways_clock_was_wrong_the_node_is_right_by_the_clock_of_to
     assert reasons(store) == []
 
 
+def test_what_did_not_seem_ahead_was_received_when_it_came(store, mend):
+    take(store, radon_pack(1), T0 + 2 * MINUTE)
+    mend()
+    replay(store, right_now_ms=T0 + 60 * MINUTE)
+    assert ("radon", T0 + MINUTE, 80.0, T0 + 2 * MINUTE) in readings(store)
+
+
 def test_what_is_ahead_of_the_clock_of_today_too_stays(store):
     ahead(store)
     (told,) = replay(store, right_now_ms=T0 - 6 * MINUTE)
@@ -222,19 +248,20 @@ def without_time(node: str) -> bytes:
     return f'[{{"bn":"{base_name_of(node)}","n":"radon","u":"Bq","v":80}}]'.encode()
 
 
-def test_a_device_without_clock_measured_when_its_message_first_came(store, mend):
+def test_a_device_without_clock_measured_when_its_message_first_came(store, mend, caplog):
     for at_ms in (T0, T0 + 5 * MINUTE):
         take(store, without_time(OTHER), at_ms, OTHER)
     mend()
     replay(store)
     assert readings(store, OTHER) == [("radon", T0, 80.0, T0)]
+    assert "came 2 times alike" in caplog.text, "the second time is not known any more"
 
 
 @pytest.mark.parametrize("why", ["numbered", "retained", "wrong clock"])
 def test_no_time_is_invented(store, mend, why):
     payload = without_time(NODE)
     if why == "numbered":
-        payload = radon_pack(1, at_ms=1_000_000)
+        payload = radon_pack(1, at_ms=MINUTE)
     take(store, payload, T0, retained=why == "retained")
     mend()
     how = {"right_now_ms": T0 + MINUTE} if why == "wrong clock" else {}
@@ -272,6 +299,14 @@ def test_more_letters_than_go_into_one_commit_are_all_replayed_once(store, mend)
     assert len(replay(store, LetterFilter(to_ms=T0 + 241 * MINUTE))) == 240
     assert len(reasons(store)) == 10
     assert sum(reading[0] == "radon" for reading in readings(store)) == 240
+
+
+def test_what_a_replay_sets_apart_is_not_read_again_by_it(store, monkeypatch):
+    for seq in range(1, 121):
+        take(store, radon_pack(seq).replace(b'"bver":26', b'"bver":27'), T0 + seq * MINUTE)
+    monkeypatch.setattr(decode, "VERSION", 27)
+    assert {one.reason for one in replay(store)} == {"version"}
+    assert set(reasons(store)) == {"unknown_quantity"}
 
 
 _KILLED = """
