@@ -5,8 +5,9 @@ acknowledge dies with it. The loop owns it, nothing here may be called from anot
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,7 +15,10 @@ from gateway.mqtt import packets
 from gateway.mqtt.inbox import Delivery, Inbox
 from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.packets import Connack, Connect, MalformedPacketError, Version
+from gateway.mqtt.subscriptions import Subscriptions
 from ingest.errors import TransientError
+
+log = logging.getLogger(__name__)
 
 # Reasons that mean "not this protocol version": 5.0 §3.2.2.2, and 1 in a 3.1.1 CONNACK.
 _VERSION_REFUSED = frozenset((1, 0x84))
@@ -24,6 +28,7 @@ _REASONS = {
     3: "the broker is not available",
     4: "user name or password are wrong",
     5: "not authorized",
+    0x80: "it gives no reason",
     0x85: "the client id is refused",
     0x86: "user name or password are wrong",
     0x87: "not authorized",
@@ -34,10 +39,10 @@ _REASONS = {
     0x8E: "another client connected with the same client id",
     0x93: "more messages in flight than the broker takes",
     0x95: "a packet was too large",
+    0x8F: "the topic filter is invalid",
     0x97: "a quota is used up",
+    0xA2: "wildcard subscriptions are not supported",
 }
-
-_SUBSCRIBE_MID = 65535
 
 # What may lie unsent before messages are refused: about 7,000 receipts.
 _WRITE_LIMIT_BYTES = 1024 * 1024
@@ -79,6 +84,9 @@ class Connection(asyncio.Protocol):
         self._outbox = outbox
         loop = asyncio.get_running_loop()
         self._loop = loop
+        self._subscriptions = Subscriptions(terms.filters)
+        self._asked_at = 0.0
+        self.greeted: asyncio.Future[None] = loop.create_future()
         self.subscribed: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
         self.accepted = False
@@ -115,9 +123,7 @@ class Connection(asyncio.Protocol):
         self.accepted = False
         if self._beat is not None:
             self._beat.cancel()
-        if not self.subscribed.done():
-            self.subscribed.set_exception(self._why_not_subscribed(exc))
-            self.subscribed.exception()
+        self._disappoint(self._why_not_subscribed(exc))
         if not self.ended.done():
             self.ended.set_exception(ConnectionEndedError(self._reason or _ending(exc)))
             self.ended.exception()
@@ -166,6 +172,26 @@ class Connection(asyncio.Protocol):
         """Send from the outbox what the broker's window leaves room for."""
         if self.accepted and not self._congested:
             self._send_outbox()
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Filters that the broker said no to, and its reason codes."""
+        return self._subscriptions.refused
+
+    def subscribe_to(self, filters: Iterable[str]) -> None:
+        """From now on exactly these: new ones are asked for before others are given up."""
+        self._subscriptions.want(filters)
+        self._send_subscriptions()
+
+    def drop(self, filters: Iterable[str]) -> None:
+        """Have the broker forget filters that it may remember of an earlier connection."""
+        self._subscriptions.drop(filters)
+        self._send_subscriptions()
+
+    def ask_again(self) -> None:
+        """Ask once more for the filters that were refused."""
+        self._subscriptions.ask_again()
+        self._send_subscriptions()
 
     def read_on(self) -> None:
         """Go on reading if it had stopped for want of room and there is some now."""
@@ -242,8 +268,8 @@ class Connection(asyncio.Protocol):
         kind = first & 0xF0
         if kind == packets.CONNACK:
             self._on_connack(packets.decode_connack(body, self._version))
-        elif kind == packets.SUBACK:
-            self._on_suback(packets.decode_suback(body, self._version))
+        elif kind in (packets.SUBACK, packets.UNSUBACK):
+            self._on_answer(kind, body)
         elif kind == packets.PUBACK:
             self._outbox.confirm(packets.decode_message_id(body))
             self._send_outbox()
@@ -263,20 +289,23 @@ class Connection(asyncio.Protocol):
             self._terms.on_accepted()
             self._keepalive_s = connack.server_keep_alive_s or self._keepalive_s
             self._outbox.start(connack.receive_maximum, session_present=connack.session_present)
-            self._send(packets.encode_subscribe(_SUBSCRIBE_MID, self._terms.filters, self._version))
+            if not self.greeted.done():
+                self.greeted.set_result(None)
+            self._send_subscriptions()
             self._send_outbox()
             self._schedule_beat()
 
-    def _on_suback(self, codes: bytes) -> None:
-        refused = [
-            topic_filter
-            for topic_filter, code in zip(self._terms.filters, codes, strict=False)
-            if code >= 0x80
-        ]
-        if refused or len(codes) != len(self._terms.filters):
-            self._fail(BrokerRefusedError(f"the broker refused the subscription to {refused!r}"))
-        elif not self.subscribed.done():
-            self.subscribed.set_result(None)
+    def _on_answer(self, kind: int, body: bytes) -> None:
+        subscriptions = self._subscriptions
+        refused = subscriptions.take_answer(kind, body, self._version)
+        if refused:
+            what = "subscription to" if kind == packets.SUBACK else "end of the subscription to"
+            log.warning("the broker refused the %s", f"{what} {told_filters(refused)}")
+        if not self.subscribed.done() and subscriptions.is_settled and subscriptions.is_refused:
+            told = told_filters(self.refused)
+            self._fail(BrokerRefusedError(f"the broker refused the subscription to {told}"))
+            return
+        self._send_subscriptions()
 
     # Writing
 
@@ -286,6 +315,16 @@ class Connection(asyncio.Protocol):
         if not self._unsent:
             self._loop.call_soon(self._flush)
         self._unsent.append(packet)
+
+    def _send_subscriptions(self) -> None:
+        if not self.accepted:
+            return
+        packet = self._subscriptions.next_packet(self._version)
+        if packet is not None:
+            self._asked_at = self._loop.time()
+            self._send(packet)
+        elif self._subscriptions.is_settled and not self.subscribed.done():
+            self.subscribed.set_result(None)
 
     def _send_outbox(self) -> None:
         for packet in self._outbox.sendable(self._version):
@@ -307,16 +346,24 @@ class Connection(asyncio.Protocol):
         if self._heard_at < self._beat_at and not self._paused:
             self._give_up(f"the broker was silent for {self._keepalive_s / 2:g} s")
             return
+        is_waiting = not self._subscriptions.is_settled and self._asked_at < self._beat_at
+        if is_waiting and not self._paused:
+            self._give_up("the broker did not answer a subscription")
+            return
         self._send(packets.PINGREQ_PACKET)
         self._schedule_beat()
 
     # Ending
 
     def _fail(self, error: TransientError) -> None:
-        if not self.subscribed.done():
-            self.subscribed.set_exception(error)
-            self.subscribed.exception()
+        self._disappoint(error)
         self._give_up(str(error))
+
+    def _disappoint(self, error: TransientError) -> None:
+        for awaited in (self.greeted, self.subscribed):
+            if not awaited.done():
+                awaited.set_exception(error)
+                awaited.exception()
 
     def _give_up(self, reason: str) -> None:
         self._reason = self._reason or reason
@@ -327,6 +374,13 @@ class Connection(asyncio.Protocol):
         if not self._heard_at and exc is None and not self._reason:
             return VersionRefusedError(f"the broker hung up on hearing {self._version.name}")
         return ConnectionEndedError(self._reason or _ending(exc))
+
+
+def told_filters(refused: Mapping[str, int]) -> str:
+    """Refused filters for people: the first of them, its reason, and how many more."""
+    first, code = next(iter(refused.items()))
+    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+    return f"{first!r}{more}: {_reason(code)}"
 
 
 def _ending(exc: Exception | None) -> str:

@@ -15,6 +15,7 @@ CONNACK: Final = 0x20
 PUBLISH: Final = 0x30
 PUBACK: Final = 0x40
 SUBACK: Final = 0x90
+UNSUBACK: Final = 0xB0
 PINGRESP: Final = 0xD0
 DISCONNECT: Final = 0xE0
 
@@ -118,9 +119,16 @@ def encode_subscribe(mid: int, filters: Sequence[str], version: Version) -> byte
     body = mid.to_bytes(2, "big")
     if version is Version.MQTT_5:
         body += b"\x00"
-    for topic_filter in filters:
-        body += _field(topic_filter.encode()) + b"\x01"
+    body += b"".join([_field(one.encode()) + b"\x01" for one in filters])
     return _packet(0x82, body)
+
+
+def encode_unsubscribe(mid: int, filters: Sequence[str], version: Version) -> bytes:
+    """An UNSUBSCRIBE packet (§3.10)."""
+    body = mid.to_bytes(2, "big")
+    if version is Version.MQTT_5:
+        body += b"\x00"
+    return _packet(0xA2, body + b"".join([_field(one.encode()) for one in filters]))
 
 
 def encode_publish(
@@ -215,7 +223,10 @@ def decode_connack(body: bytes, version: Version) -> Connack:
 
 
 def decode_suback(body: bytes, version: Version) -> bytes:
-    """One reason code for each filter, in the order of SUBSCRIBE; 128 and above is a refusal."""
+    """One reason code for each filter, in the order asked; 128 and above is a refusal.
+
+    Holds for an UNSUBACK of MQTT 5 as well; in 3.1.1 that has none.
+    """
     at = 2
     if version is Version.MQTT_5:
         properties_length, at = _read_length(body, at, len(body))
@@ -224,7 +235,7 @@ def decode_suback(body: bytes, version: Version) -> bytes:
 
 
 def decode_message_id(body: bytes) -> int:
-    """The message id that PUBACK and SUBACK begin with."""
+    """The message id that PUBACK, SUBACK and UNSUBACK begin with."""
     if len(body) < 2:
         raise MalformedPacketError("the broker sent an acknowledgement without a message id")
     return body[0] << 8 | body[1]

@@ -7,13 +7,13 @@ that was never committed. It must not know packs, stores or nodes.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from gateway.mqtt.address import BrokerAddress
-from gateway.mqtt.connection import Connection, Terms, VersionRefusedError
+from gateway.mqtt.connection import Connection, Terms, VersionRefusedError, told_filters
 from gateway.mqtt.inbox import Delivery, Inbox
 from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.packets import Connect, Version
@@ -135,6 +135,31 @@ class Session:
                 pauses = backoff_s(_BACKOFF_FIRST_S, _BACKOFF_CAP_S)
             await asyncio.sleep(next(pauses))
 
+    @property
+    def refusal(self) -> str | None:
+        """What the broker refuses to deliver on the connection that there is, in words."""
+        refused = self._connection.refused if self._connection is not None else {}
+        return f"it refused the subscription to {told_filters(refused)}" if refused else None
+
+    def subscribe_to(self, filters: Iterable[str]) -> None:
+        """Have exactly these delivered from now on, without a reconnect.
+
+        New ones are asked for before others are given up.
+        """
+        self._subscriptions = tuple(filters)
+        if self._connection is not None:
+            self._connection.subscribe_to(self._subscriptions)
+
+    def drop_subscriptions(self, filters: Iterable[str]) -> None:
+        """End subscriptions that the broker remembers of an earlier process of this client id."""
+        if self._connection is not None:
+            self._connection.drop(filters)
+
+    def ask_again(self) -> None:
+        """Ask once more for what the broker refused."""
+        if self._connection is not None:
+            self._connection.ask_again()
+
     async def next_batch(self, max_count: int = 2000, max_wait_s: float = 0.02) -> list[Delivery]:
         """Wait for a first message, then gather what arrives within `max_wait_s`, in order.
 
@@ -185,7 +210,9 @@ class Session:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 self._connection = connection
                 await self._open(connection)
-                await asyncio.shield(connection.subscribed)
+                await asyncio.shield(connection.greeted)
+            # Without a time limit: ten thousand retained presences may come first, and be stored.
+            await asyncio.shield(connection.subscribed)
             self._begin()
             await asyncio.shield(connection.ended)
         finally:
