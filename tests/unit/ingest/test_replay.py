@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from ingest.quantities import QUANTITIES, Quantity
 from ingest.readings import Reading
 from ingest.replay import Replay, Replayed, fold_all
 from ingest.senml import decode, encode_pack
+from ingest.store.cursors import set_forwarders
 from ingest.store.deadletters import DeadLetter, LetterFilter
 from ingest.store.reader import StoreReader
 from ingest.store.writer import PackToStore, StoreWriter
@@ -299,6 +301,20 @@ def test_more_letters_than_go_into_one_commit_are_all_replayed_once(store, mend)
     assert len(replay(store, LetterFilter(to_ms=T0 + 241 * MINUTE))) == 240
     assert len(reasons(store)) == 10
     assert sum(reading[0] == "radon" for reading in readings(store)) == 240
+
+
+def test_a_forwarder_still_has_to_ship_what_was_replayed(store, mend):
+    take(store, radon_pack(1), T0 + 2 * MINUTE)
+    fold_all(store)
+    store.change(set_forwarders, ["town"])
+    assert store.change(_journal_rows) == 0
+    mend()
+    replay(store)
+    assert store.change(_journal_rows) == 1
+
+
+def _journal_rows(connection: sqlite3.Connection) -> int:
+    return connection.execute("SELECT count(*) FROM journal").fetchone()[0]
 
 
 def test_what_a_replay_sets_apart_is_not_read_again_by_it(store, monkeypatch):
