@@ -9,7 +9,7 @@ STUBS_LOCK := requirements/micropython-stubs.txt
 STUBS := $(VENV)/micropython-stubs
 ARGS ?=
 
-.PHONY: setup demo test check bench lock clean servers
+.PHONY: setup demo test check bench chaos lock clean servers
 
 setup: $(STAMP)
 
@@ -40,6 +40,10 @@ check: setup $(STUBS)/.ready
 	cd firmware/node && MYPYPATH=.:$(CURDIR)/$(STUBS) $(CURDIR)/$(BIN)/mypy --config-file mypy.ini \
 	  --custom-typeshed-dir $(CURDIR)/$(STUBS) --no-site-packages .
 	$(BIN)/lint-imports
+
+# At least 200 faults, at most 20 minutes; `make test` runs a short form of it.
+chaos: setup servers
+	$(BIN)/python -m tests.chaos.run $(ARGS)
 
 bench: setup servers
 	$(BIN)/python -m tests.bench.run $(ARGS)
