@@ -49,6 +49,8 @@ class GatewayHealth:
     nodes: NodeRegistry
     metrics: Metrics
     forwarders: Sequence[Forwarder]
+    is_own: Callable[[str], bool] = lambda _: True
+    """Whether a node is served here, and not by another gateway."""
     gateway: str = platform.node()
 
     def lines(self, at_ms: int) -> list[bytes]:
@@ -61,9 +63,12 @@ class GatewayHealth:
         fields += [
             f"commit_seconds={self.metrics.value('commit_seconds_sum')!r}",
             f"dead_letters={self.metrics.sum_of('preau_dead_letters_total'):.0f}i",
-            f"nodes_online={self.nodes.online()}i",
+            f"nodes_online={self._online()}i",
         ]
         return f"gateway={escape_tag(self.gateway)} {','.join(fields)}"
+
+    def _online(self) -> int:
+        return sum(said.online for said in self.nodes.all() if self.is_own(said.node))
 
     def _of_forwarders(self) -> Iterator[str]:
         for one in self.forwarders:
@@ -76,7 +81,7 @@ class GatewayHealth:
     def _of_nodes(self, at_ms: int) -> Iterator[str]:
         estate, placements = self.estate(), self.placements()
         declared = {node.id: node.cadence_s for node in estate.nodes}
-        for node in sorted({*declared, *self.latest.nodes()}):
+        for node in filter(self.is_own, sorted({*declared, *self.latest.nodes()})):
             cadence_ms = declared.get(node, _DEFAULT_CADENCE_S) * 1000
             presence = self.nodes.get(node)
             fields = [f"online={int(presence is not None and presence.online)}i"]

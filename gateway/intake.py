@@ -41,6 +41,11 @@ class _Batch:
     presences: list[PresenceToStore] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be made durable."""
+        return not (self.readings or self.presences or self.letters)
+
 
 @dataclass(frozen=True, slots=True)
 class Intake:
@@ -57,6 +62,8 @@ class Intake:
     metrics: Metrics
     health: Health
     clock_ms: Callable[[], int]
+    is_ours: Callable[[str], bool]
+    """Whether a node's messages are to be taken in, or left to the gateway that serves it."""
     group_packs: int
     group_s: float
 
@@ -66,6 +73,9 @@ class Intake:
             deliveries = await self.session.next_batch(self.group_packs, self.group_s)
             await self._until_clock_is_set(deliveries)
             batch = self._sorted(deliveries)
+            if batch.is_empty:
+                self.session.acknowledge(deliveries)
+                continue
             prepared = await self.writer.run(self.pipeline.prepare, batch.readings)
             prepared.letters += batch.letters
             outcome = await self._commit(prepared, batch.presences)
@@ -89,7 +99,9 @@ class Intake:
         batch = _Batch()
         for delivery in deliveries:
             topic = parse_topic(delivery.topic)
-            if topic is not None and topic.kind == "presence":
+            if topic is not None and not self.is_ours(topic.node):
+                self.metrics.not_ours.inc()
+            elif topic is not None and topic.kind == "presence":
                 said = self.desk.take(delivery, topic)
                 if isinstance(said, DeadLetter):
                     batch.letters.append(said)

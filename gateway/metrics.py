@@ -19,6 +19,7 @@ class Metrics:
         )
         self.receipts = self._counter("receipts", "Receipts published")
         self.presences = self._counter("presences", "Presences received")
+        self.not_ours = self._counter("not_ours", "Messages of nodes that other gateways serve")
         self.commit_retries = self._counter("commit_retries", "Commits that had to be tried again")
         self.commit_seconds = Histogram(
             "preau_commit_seconds",

@@ -88,10 +88,6 @@ class NodeRegistry:
         """The last presence of `node`."""
         return self._presences.get(node)
 
-    def online(self) -> int:
-        """How many nodes say that they are there."""
-        return sum(presence.online for presence in self._presences.values())
-
     def let_go(self) -> int:
         """How many packs the nodes count as dropped or rejected, all together."""
         return sum((p.dropped or 0) + (p.rejected or 0) for p in self._presences.values())

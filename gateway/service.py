@@ -38,6 +38,7 @@ from gateway.nodes import NodeRegistry
 from gateway.presence import PresenceDesk, stored_presences
 from gateway.readers import ReaderPool
 from gateway.settings import Settings
+from gateway.share import ShareKeeper, client_id_of, gateway_name_of, share_of
 from gateway.web.app import create_app
 from gateway.web.context import WebContext
 from gateway.writer_thread import WriterThread
@@ -49,7 +50,6 @@ from ingest.latest import LatestReadings
 from ingest.pipeline import Pipeline
 from ingest.store.reader import StoreReader
 from ingest.store.writer import StoreWriter
-from ingest.topics import subscriptions
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +82,26 @@ async def serve(
         placements = EstatePlacements(lambda: estate.current)
         begin_forwarding(store, [one.name for one in settings.forwarder], placements())
         address, broker = await stack.enter_async_context(_broker(settings))
-        session = Session(address, subscriptions=subscriptions(), clock_ms=clock_ms)
+        memory = _remembered(settings.data.dir)
+        share = ShareKeeper(
+            share_of(settings.share), lambda: estate.current, memory.knows, clock_ms
+        )
+        session = Session(
+            address,
+            client_id=client_id_of(settings.share),
+            subscriptions=share.filters,
+            clock_ms=clock_ms,
+        )
         await stack.enter_async_context(session)
-        parts = _build(settings, store, writer, session, clock_ms)
+        parts = _build(
+            settings,
+            store,
+            writer,
+            session=session,
+            share=share,
+            memory=memory,
+            clock_ms=clock_ms,
+        )
         stack.callback(parts.readers.close)
         readers = ReaderPool(settings.data.dir, threads=1)
         stack.callback(readers.close)
@@ -93,16 +110,16 @@ async def serve(
         )
         show_forwarders(forwarders, parts.metrics)
         told = GatewayHealth(
-            estate=lambda: estate.current,
+            estate=share.view,
             placements=placements,
             latest=parts.latest,
             nodes=parts.nodes,
             metrics=parts.metrics,
             forwarders=forwarders,
+            is_own=share.is_own,
+            gateway=gateway_name_of(settings.share),
         )
-        url = await stack.enter_async_context(
-            _http(settings, _web_context(settings, parts, estate))
-        )
+        url = await stack.enter_async_context(_http(settings, _web_context(settings, parts)))
         async with asyncio.TaskGroup() as tasks:
             for name, work in {
                 "session": session.run(),
@@ -110,6 +127,7 @@ async def serve(
                 "presence": parts.desk.answer_loop(),
                 "fold": fold_loop(store, writer, parts.metrics),
                 "estate": estate.watch_loop(),
+                "share": share.keep_loop(session),
                 "health": _health_loop(parts, estate, forwarders),
                 **{f"forwarder {one.name}": one.run_loop() for one in forwarders},
                 **{
@@ -127,8 +145,21 @@ async def serve(
 
 
 @dataclass(frozen=True, slots=True)
+class _Memory:
+    """What the store knows of nodes and of their last readings."""
+
+    nodes: NodeRegistry
+    latest: LatestReadings
+
+    def knows(self, node: str) -> bool:
+        """Whether this store has ever heard of `node`."""
+        return self.nodes.get(node) is not None or bool(self.latest.of_node(node))
+
+
+@dataclass(frozen=True, slots=True)
 class _Parts:
     session: Session
+    share: ShareKeeper
     intake: Intake
     desk: PresenceDesk
     nodes: NodeRegistry
@@ -144,10 +175,13 @@ def _build(
     settings: Settings,
     store: StoreWriter,
     writer: WriterThread,
+    *,
     session: Session,
+    share: ShareKeeper,
+    memory: _Memory,
     clock_ms: Callable[[], int],
 ) -> _Parts:
-    nodes, latest = _remembered(settings.data.dir)
+    nodes, latest = memory.nodes, memory.latest
     metrics, health, changes = Metrics(), Health(), Changes()
     desk = PresenceDesk(session, nodes, metrics, clock_ms)
     intake = Intake(
@@ -162,6 +196,7 @@ def _build(
         metrics=metrics,
         health=health,
         clock_ms=clock_ms,
+        is_ours=share.takes,
         group_packs=settings.store.group_packs,
         group_s=settings.store.group_ms / 1000,
     )
@@ -171,16 +206,21 @@ def _build(
     metrics.gauge(
         "mqtt_reconnects", "Connections after the first", lambda: session.counters.reconnects
     )
-    metrics.gauge("nodes_online", "Nodes that say they are there", nodes.online)
+    metrics.gauge(
+        "nodes_online",
+        "Nodes that say they are there",
+        lambda: sum(said.online for said in nodes.all() if share.is_own(said.node)),
+    )
     metrics.gauge("nodes_let_go_packs", "Packs that nodes dropped or rejected", nodes.let_go)
-    return _Parts(session, intake, desk, nodes, latest, readers, changes, metrics, health, clock_ms)
+    return _Parts(
+        session, share, intake, desk, nodes, latest, readers, changes, metrics, health, clock_ms
+    )
 
 
-def _remembered(folder: Path) -> tuple[NodeRegistry, LatestReadings]:
-    """What the store knows of nodes and of their last readings."""
+def _remembered(folder: Path) -> _Memory:
     with StoreReader(folder) as reader:
         presences = ((node, *said) for node, said in reader.presences().items())
-        return stored_presences(presences), LatestReadings(reader.latest())
+        return _Memory(stored_presences(presences), LatestReadings(reader.latest()))
 
 
 @asynccontextmanager
@@ -213,9 +253,9 @@ async def _keep_broker_loop(broker: EmbeddedBroker) -> None:
             _log.warning("the embedded broker does not start: %s", error)
 
 
-def _web_context(settings: Settings, parts: _Parts, estate: EstateWatch) -> WebContext:
+def _web_context(settings: Settings, parts: _Parts) -> WebContext:
     return WebContext(
-        estate=lambda: estate.current,
+        estate=parts.share.view,
         latest=parts.latest,
         nodes=parts.nodes,
         readers=parts.readers,
@@ -261,7 +301,9 @@ async def _health_loop(
         before = (parts.health.broker_connected, dict(parts.health.problems))
         parts.health.broker_connected = parts.session.connected
         _note(parts.health, "broker", None if parts.session.connected else parts.session.last_error)
+        _note(parts.health, "subscriptions", parts.session.refusal)
         _note(parts.health, "estate", str(estate.problem) if estate.problem else None)
+        _note(parts.health, "share", parts.share.problem())
         note_forwarders(forwarders, parts.health)
         if before != (parts.health.broker_connected, parts.health.problems):
             parts.changes.notify()

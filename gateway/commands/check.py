@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from gateway.clock import now_ms
 from gateway.commands.options import json_option, settings_option
 from gateway.settings import Settings, load_settings
+from gateway.share import share_of, share_problems
 from ingest.errors import ConfigurationError
 from ingest.estate.load import load_estate
 from ingest.estate.model import Estate
@@ -93,8 +95,20 @@ def _check_estate(settings: Settings, findings: Findings) -> None:
         estate = load_estate(settings.estate_file, settings.zone)
     except ProblemsError as error:
         findings.configuration += error.problems
-    else:
-        findings.good.append(f"estate: in order, {_counted(estate)}")
+        return
+    findings.good.append(f"estate: in order, {_counted(estate)}")
+    share = share_of(settings.share)
+    unfit = list(share_problems(share, estate))
+    findings.configuration += unfit
+    if not share.is_whole and not unfit:
+        findings.good.append(f"share: {_share_told(settings, estate)}")
+
+
+def _share_told(settings: Settings, estate: Estate) -> str:
+    share = share_of(settings.share)
+    own = len(share.part(estate, now_ms()).own)
+    strangers = ", and every node that is placed nowhere" if share.strangers else ""
+    return f"{own} of {len(estate.nodes)} nodes, at {', '.join(settings.share.sites)}{strangers}"
 
 
 def _counted(estate: Estate) -> str:
