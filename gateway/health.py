@@ -6,7 +6,7 @@ Plain data, filled by the service; it asks nobody.
 from dataclasses import dataclass, field
 from typing import Final
 
-_ESSENTIAL: Final = frozenset({"broker", "clock", "store"})
+_ESSENTIAL: Final = frozenset({"broker", "clock", "room", "store"})
 """Without these no reading is stored; a refused estate only keeps the last valid one in force."""
 
 
@@ -16,7 +16,7 @@ class Health:
 
     broker_connected: bool = False
     problems: dict[str, str] = field(default_factory=dict)
-    """By what is concerned: store, estate, broker, clock."""
+    """By what is concerned: store, room, disk, estate, broker, clock, InfluxDB."""
     last_commit_at_ms: int | None = None
 
     @property

@@ -4,9 +4,9 @@ The order is the product's promise: commit first, then PUBACK, then the receipt.
 threads stands only this loop: decoding and committing run on the writer's thread.
 """
 
+import asyncio
 import logging
 import time
-from asyncio import sleep
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -64,6 +64,8 @@ class Intake:
     clock_ms: Callable[[], int]
     is_ours: Callable[[str], bool]
     """Whether a node's messages are to be taken in, or left to the gateway that serves it."""
+    may_store: asyncio.Event
+    """Cleared while the disk has no room."""
     group_packs: int
     group_s: float
 
@@ -72,6 +74,8 @@ class Intake:
         while True:
             deliveries = await self.session.next_batch(self.group_packs, self.group_s)
             await self._until_clock_is_set(deliveries)
+            # Without room nothing is stored, so nothing is acknowledged: nodes keep what they have.
+            await self.may_store.wait()
             batch = self._sorted(deliveries)
             if batch.is_empty:
                 self.session.acknowledge(deliveries)
@@ -88,7 +92,7 @@ class Intake:
         while (problem := problem_of(self.clock_ms())) is not None:
             self.health.problems["clock"] = problem
             self.changes.notify()
-            await sleep(_CLOCK_LOOK_S)
+            await asyncio.sleep(_CLOCK_LOOK_S)
         if self.health.problems.pop("clock", None) is not None:
             _log.warning("the clock is set now; %d messages waited for it", len(deliveries))
         for delivery in deliveries:
@@ -133,7 +137,7 @@ class Intake:
                 self.metrics.commit_retries.inc()
                 _log.warning("%s: nothing acknowledged, trying again in %.1f s", error, pause_s)
                 self.changes.notify()
-                await sleep(pause_s)
+                await asyncio.sleep(pause_s)
                 continue
             self.metrics.commit_seconds.observe(time.perf_counter() - started)
             self.health.problems.pop("store", None)

@@ -39,6 +39,7 @@ from gateway.presence import PresenceDesk, stored_presences
 from gateway.readers import ReaderPool
 from gateway.settings import Settings
 from gateway.share import ShareKeeper, client_id_of, gateway_name_of, share_of
+from gateway.upkeep import Upkeep
 from gateway.web.app import create_app
 from gateway.web.context import WebContext
 from gateway.writer_thread import WriterThread
@@ -126,6 +127,7 @@ async def serve(
                 "intake": parts.intake.run_loop(),
                 "presence": parts.desk.answer_loop(),
                 "fold": fold_loop(store, writer, parts.metrics),
+                "upkeep": parts.upkeep.run_loop(),
                 "estate": estate.watch_loop(),
                 "share": share.keep_loop(session),
                 "health": _health_loop(parts, estate, forwarders),
@@ -161,6 +163,7 @@ class _Parts:
     session: Session
     share: ShareKeeper
     intake: Intake
+    upkeep: Upkeep
     desk: PresenceDesk
     nodes: NodeRegistry
     latest: LatestReadings
@@ -184,6 +187,7 @@ def _build(
     nodes, latest = memory.nodes, memory.latest
     metrics, health, changes = Metrics(), Health(), Changes()
     desk = PresenceDesk(session, nodes, metrics, clock_ms)
+    may_store = asyncio.Event()
     intake = Intake(
         session=session,
         store=store,
@@ -197,10 +201,22 @@ def _build(
         health=health,
         clock_ms=clock_ms,
         is_ours=share.takes,
+        may_store=may_store,
         group_packs=settings.store.group_packs,
         group_s=settings.store.group_ms / 1000,
     )
     readers = ReaderPool(settings.data.dir)
+    upkeep = Upkeep(
+        settings=settings,
+        store=store,
+        writer=writer,
+        readers=readers,
+        health=health,
+        changes=changes,
+        metrics=metrics,
+        clock_ms=clock_ms,
+        may_store=may_store,
+    )
     metrics.gauge("mqtt_connected", "1 while connected to the broker", lambda: session.connected)
     metrics.gauge("mqtt_received", "Messages received", lambda: session.counters.received)
     metrics.gauge(
@@ -213,7 +229,18 @@ def _build(
     )
     metrics.gauge("nodes_let_go_packs", "Packs that nodes dropped or rejected", nodes.let_go)
     return _Parts(
-        session, share, intake, desk, nodes, latest, readers, changes, metrics, health, clock_ms
+        session=session,
+        share=share,
+        intake=intake,
+        upkeep=upkeep,
+        desk=desk,
+        nodes=nodes,
+        latest=latest,
+        readers=readers,
+        changes=changes,
+        metrics=metrics,
+        health=health,
+        clock_ms=clock_ms,
     )
 
 

@@ -147,6 +147,8 @@ class StoreSettings(_Section):
     group_packs: Annotated[int, Field(ge=1, le=20_000)] = 2000
     keep_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     """Unless it is set: for ever (0) without a forwarder, `KEPT_DAYS` with one."""
+    min_free_mib: Annotated[int, Field(ge=0, le=1_000_000)] = 256
+    ballast_mib: Annotated[int, Field(ge=0, le=10_000)] = 64
     dead_letters_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
 
 

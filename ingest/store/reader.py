@@ -16,7 +16,9 @@ from ingest.readings import Quality
 from ingest.store.database import open_for_reading
 from ingest.store.deadletters import LetterFilter, StoredDeadLetter, select_dead_letters
 from ingest.store.encoding import StoredReading, decode_readings, encode_series
+from ingest.store.forwarded import kept_from
 from ingest.store.ranges import Ranges
+from ingest.store.summaries import select_summaries
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -136,8 +138,15 @@ class StoreReader:
         return sorted(merged.values())[:limit]
 
     def averages(self, series: Series, from_ms: int, to_ms: int, step_ms: int) -> list[Average]:
-        """Means over steps counted from the Unix epoch, of the readings that are not bad."""
+        """Means over steps counted from the Unix epoch, of the readings that are not bad.
+
+        Where the readings themselves have been let go, hours answer for them: a step that is no
+        multiple of an hour then holds the hours that begin in it.
+        """
         with self._snapshot():
+            kept_ms = kept_from(self._connection)
+            hours = select_summaries(self._connection, series.id, from_ms, min(to_ms, kept_ms))
+            from_ms = max(from_ms, kept_ms)
             tail = self._tail(series.id, from_ms, to_ms)
             rows = self._connection.execute(
                 "SELECT measured_at / ?1 * ?1 AS start, sum(value), min(value), max(value),"
@@ -146,21 +155,16 @@ class StoreReader:
                 (step_ms, series.id, from_ms, to_ms, int(Quality.BAD)),
             ).fetchall()
             tail = self._without_folded(series.id, tail)
-        steps = {row[0]: row[1:] for row in rows}
+        steps = _Steps(step_ms)
+        for start, *sums in rows:
+            steps.add(start, *sums)
+        for hour in hours:
+            if hour.minimum is not None and hour.maximum is not None:
+                steps.add(hour.start_ms, hour.total, hour.minimum, hour.maximum, hour.samples)
         for point in tail.values():
             if point.quality < Quality.BAD:
-                start = point.measured_at_ms // step_ms * step_ms
-                total, low, high, count = steps.get(start, (0.0, point.value, point.value, 0))
-                steps[start] = (
-                    total + point.value,
-                    min(low, point.value),
-                    max(high, point.value),
-                    count + 1,
-                )
-        return [
-            Average(start, total / count, low, high, count)
-            for start, (total, low, high, count) in sorted(steps.items())
-        ]
+                steps.add(point.measured_at_ms, point.value, point.value, point.value, 1)
+        return steps.averages()
 
     def latest(self) -> Iterator[tuple[Series, Point]]:
         """The last measured reading of every series."""
@@ -285,6 +289,30 @@ class StoreReader:
             (series_id,),
         ).fetchone()
         return row
+
+
+class _Steps:
+    """Sums by step, to which more can be added."""
+
+    def __init__(self, step_ms: int) -> None:
+        self._step_ms = step_ms
+        self._sums: dict[int, tuple[float, float, float, int]] = {}
+
+    def add(self, at_ms: int, total: float, low: float, high: float, count: int) -> None:
+        """Put in what was summed up from `at_ms` on."""
+        start = at_ms // self._step_ms * self._step_ms
+        known = self._sums.get(start)
+        if known is not None:
+            total, count = total + known[0], count + known[3]
+            low, high = min(low, known[1]), max(high, known[2])
+        self._sums[start] = (total, low, high, count)
+
+    def averages(self) -> list[Average]:
+        """By time."""
+        return [
+            Average(start, total / count, low, high, count)
+            for start, (total, low, high, count) in sorted(self._sums.items())
+        ]
 
 
 def _point(reading: StoredReading, received_at_ms: int) -> Point:

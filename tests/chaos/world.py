@@ -130,6 +130,7 @@ def settings_of(influx_port: int) -> str:
     return (
         f'[[forwarder]]\nname = "local"\napi = "v1"\nurl = "http://127.0.0.1:{influx_port}"\n'
         "batch_ms = 200\ntimeout_s = 3\n"
+        "[store]\nmin_free_mib = 16\nballast_mib = 8\n"
     )
 
 
