@@ -319,11 +319,10 @@ class Connection(asyncio.Protocol):
     def _send_subscriptions(self) -> None:
         if not self.accepted:
             return
-        packet = self._subscriptions.next_packet(self._version)
-        if packet is not None:
+        while (packet := self._subscriptions.next_packet(self._version)) is not None:
             self._asked_at = self._loop.time()
             self._send(packet)
-        elif self._subscriptions.is_settled and not self.subscribed.done():
+        if self._subscriptions.is_settled and not self.subscribed.done():
             self.subscribed.set_result(None)
 
     def _send_outbox(self) -> None:

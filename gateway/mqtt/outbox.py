@@ -12,8 +12,8 @@ from gateway.mqtt.packets import Version, encode_publish
 # A 3.1.1 broker does not say how many it takes at once.
 _WINDOW_UNANNOUNCED = 100
 
-# 65535 is left to SUBSCRIBE: both share one space of ids (§2.2.1).
-_LAST_MID = 65534
+# The rest is left to subscriptions: both share one space of ids (§2.2.1).
+_LAST_MID = 65533
 
 
 @dataclass(slots=True)

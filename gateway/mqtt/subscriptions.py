@@ -15,8 +15,9 @@ from gateway.mqtt.packets import MalformedPacketError, Version
 FILTERS_A_PACKET: Final = 600
 """Those of 200 nodes, about 20 KiB: every broker that we know takes a packet of that size."""
 
-# The outbox leaves this id free: both share one space of ids (§2.2.1).
-_MID: Final = 65535
+# The outbox leaves these ids free: all share one space of ids (§2.2.1).
+_SUBSCRIBE_MID: Final = 65535
+_UNSUBSCRIBE_MID: Final = 65534
 _REFUSED: Final = 0x80
 
 
@@ -71,20 +72,26 @@ class Subscriptions:
         """The packet to be sent now, if any; it counts as sent."""
         if self._under_way is not None or not self._waiting:
             return None
-        self._under_way = request = self._waiting.popleft()
+        request = self._waiting.popleft()
         if request.kind == packets.SUBACK:
-            return packets.encode_subscribe(_MID, request.filters, version)
-        return packets.encode_unsubscribe(_MID, request.filters, version)
+            self._under_way = request
+            return packets.encode_subscribe(_SUBSCRIBE_MID, request.filters, version)
+        if version is Version.MQTT_5:
+            self._under_way = request
+        # An UNSUBACK of 3.1.1 says nothing, and the embedded broker sends one for each filter
+        # that it knew, instead of one for the packet: nobody waits for it.
+        return packets.encode_unsubscribe(_UNSUBSCRIBE_MID, request.filters, version)
 
     def take_answer(self, kind: int, body: bytes, version: Version) -> dict[str, int]:
         """A SUBACK or UNSUBACK; the filters that it refuses, with the reason codes."""
-        request = self._under_way
-        mid = packets.decode_message_id(body)
-        if request is None or request.kind != kind or mid != _MID:
-            raise MalformedPacketError(f"the broker answered a subscription {mid} never sent")
-        self._under_way = None
         if kind == packets.UNSUBACK and version is Version.MQTT_311:
             return {}
+        request = self._under_way
+        mid = packets.decode_message_id(body)
+        expected = _SUBSCRIBE_MID if kind == packets.SUBACK else _UNSUBSCRIBE_MID
+        if request is None or request.kind != kind or mid != expected:
+            raise MalformedPacketError(f"the broker answered a subscription {mid} never sent")
+        self._under_way = None
         codes = packets.decode_suback(body, version)
         if len(codes) != len(request.filters):
             raise MalformedPacketError(
