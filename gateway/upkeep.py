@@ -130,10 +130,11 @@ class Upkeep:
         oldest = await self.readers.run(lambda reader: reader.ask(oldest_reading))
         if oldest is None or oldest >= now_ms - KEPT_WHEN_LOW_MS:
             return
-        _log.warning("the disk is nearly full: a day of readings goes, InfluxDB has them")
-        await self._let_go(min(oldest + DAY_MS + HOUR_MS, now_ms - KEPT_WHEN_LOW_MS))
+        removed = await self._let_go(min(oldest + DAY_MS + HOUR_MS, now_ms - KEPT_WHEN_LOW_MS))
+        if removed:
+            _log.warning("the disk is nearly full: %d readings went, InfluxDB has them", removed)
 
-    async def _let_go(self, kept_from_ms: int) -> None:
+    async def _let_go(self, kept_from_ms: int) -> int:
         await self.writer.run(self.store.change, move_window, kept_from_ms)
         series: int | None = 0
         total = 0
@@ -144,6 +145,7 @@ class Upkeep:
             total += removed
         if total:
             _log.info("%d readings from before the window have been let go", total)
+        return total
 
 
 def free_on_disk(folder: Path) -> int:
