@@ -173,7 +173,7 @@ def client_id_of(settings: ShareSettings) -> str:
     """The MQTT client id of a gateway, the same after every start.
 
     It comes from what only one gateway may have, the strangers or a site, so that a second one of
-    the same share is noticed: the broker lets each push out the other, and says so.
+    the same share is noticed: each pushes the other off the broker, again and again.
     """
     if not settings.sites or settings.strangers:
         return _CLIENT_ID

@@ -1,9 +1,11 @@
 """A gateway keeps to its share while estate and clock move on."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from gateway.cli import run
 from gateway.settings import ShareSettings
 from gateway.share import ShareKeeper, client_id_of
 from ingest.estate.model import Building, Estate, Node, Placement, Room, Site
@@ -137,6 +139,27 @@ def test_a_site_that_the_estate_lacks_is_told_until_it_is_there():
     world.estate = Estate(sites=(*world.estate.sites, mill), nodes=world.estate.nodes)
     world.look()
     assert world.keeper.problem() is None
+
+
+def checked(folder: Path, sites: str) -> int:
+    node = f'[[node]]\nid = "{FIRST}"\n[[node.placement]]\nroom = "alizes/hall"\n'
+    (folder / "estate.toml").write_text(
+        '[[site]]\nid = "alizes"\nname = "A"\n[[site.building]]\nid = "m"\nname = "M"\n'
+        f'[[site.building.room]]\nid = "hall"\nname = "H"\n{node}since = 2026-01-01T00:00:00Z\n'
+    )
+    (folder / "preau.toml").write_text(f"[share]\nsites = {sites}\n")
+    return run(["check", "--settings", str(folder / "preau.toml")])
+
+
+def test_check_tells_the_share(tmp_path, capsys):
+    assert checked(tmp_path, '["alizes"]') == 0
+    assert "share: 1 of 1 nodes, at alizes" in capsys.readouterr().out
+
+
+def test_check_refuses_a_site_that_the_estate_lacks(tmp_path, capsys):
+    assert checked(tmp_path, '["alizes", "mill"]') == 2
+    told = capsys.readouterr().err
+    assert told.strip() == "settings: share.sites: 'mill' is no site of the estate"
 
 
 def test_two_gateways_of_one_share_have_the_same_client_id_and_others_do_not():
