@@ -17,9 +17,10 @@ from ingest.errors import TransientError
 from ingest.forwarder.batches import Batch, JournalBatches, begin, in_parts, period_of_node
 from ingest.forwarder.client import InfluxClient
 from ingest.forwarder.errors import InfluxAwayError, InfluxRefusedError, InfluxSetupError
-from ingest.forwarder.lines import MEASUREMENTS, LineWriter
+from ingest.forwarder.lines import LineWriter
 from ingest.forwarder.placements import Correction, Placements
 from ingest.forwarder.shipping import Refused, Shipping, ShippingState
+from ingest.queries.names import MEASUREMENTS
 from ingest.store.cursors import advance_forwarder, waiting_packs
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
 from ingest.store.forwarded import kept_from, set_forwarded_placements

@@ -9,12 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ingest.forwarder.placements import Placements, Tags
-from ingest.quantities import QUANTITIES
+from ingest.queries.names import is_boolean, measurement_of
 from ingest.store.encoding import StoredReading
-
-ROOM_AIR: Final = "room_air"
-NODE_HEALTH: Final = "node_health"
-MEASUREMENTS: Final = (ROOM_AIR, NODE_HEALTH)
 
 _ESCAPES: Final = str.maketrans(
     # The protocol has no escape for a backslash, and one before a comma would swallow it.
@@ -37,24 +33,6 @@ def escape_tag(value: str) -> str:
     become spaces.
     """
     return value.translate(_ESCAPES) or "-"
-
-
-def measurement_of(quantity: str) -> str:
-    """`room_air` for what describes the room, `node_health` for what describes the node."""
-    known = QUANTITIES.get(quantity)
-    return ROOM_AIR if known is not None and known.room_air else NODE_HEALTH
-
-
-def is_boolean(quantity: str) -> bool:
-    """Whether its field is the integer 0 or 1."""
-    known = QUANTITIES.get(quantity)
-    return known is not None and known.kind == "boolean"
-
-
-def fields_of(quantity: str, value: float, quality: int) -> str:
-    """`temperature=19.42,temperature_quality=0i`"""
-    number = f"{int(value)}i" if is_boolean(quantity) else repr(float(value))
-    return f"{quantity}={number},{quantity}_quality={quality}i"
 
 
 def head_of(measurement: str, tags: Tags, node: str, channel: str) -> str:

@@ -6,17 +6,16 @@ The database is made where it is missing. Secrets stand in a header, not in the 
 import asyncio
 import gzip
 import json
-import os
-import ssl
 import time
 from typing import Any, Final, Self
 
 import aiohttp
 
-from ingest.errors import ConfigurationError
-from ingest.forwarder.errors import InfluxAwayError, InfluxSetupError, error_of
+from ingest.forwarder.errors import InfluxSetupError, error_of
+from ingest.forwarder.http import away, error_in, open_session
 from ingest.forwarder.placements import Correction
 from ingest.forwarder.target import Target
+from ingest.queries.influxql import identifier, quoted
 
 _READ_BYTES: Final = 64 * 1024
 # Twice as fast as the default, for a tenth more bytes.
@@ -31,15 +30,7 @@ class InfluxV1:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        target = self._target
-        auth = None
-        if target.username is not None:
-            auth = aiohttp.BasicAuth(target.username, target.password or "", encoding="utf-8")
-        self._session = aiohttp.ClientSession(
-            auth=auth,
-            timeout=aiohttp.ClientTimeout(total=target.timeout_s),
-            connector=aiohttp.TCPConnector(ssl=tls_of(target), limit=2),
-        )
+        self._session = open_session(self._target)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -57,7 +48,7 @@ class InfluxV1:
             return
         if 200 <= status < 300:
             raise InfluxSetupError(f"HTTP {status} instead of 204: is that an InfluxDB?")
-        raise error_of(status, _error_in(words), retry_after, time.time())
+        raise error_of(status, error_in(words), retry_after, time.time())
 
     async def delete(self, measurement: str, wrong: Correction) -> None:
         """As `InfluxClient.delete`."""
@@ -67,7 +58,7 @@ class InfluxV1:
             "building": wrong.wrong.building,
             "room": wrong.wrong.room,
         }
-        where = [f'"{key}" = {_quoted(value)}' for key, value in tags.items()]
+        where = [f'"{key}" = {quoted(value)}' for key, value in tags.items()]
         where += _period(wrong)
         conditions = " AND ".join(where)
         await self.query(f'DELETE FROM "{measurement}" WHERE {conditions}')  # noqa: S608 - quoted
@@ -78,7 +69,7 @@ class InfluxV1:
             "/query", {"db": self._target.database, "q": text}, None
         )
         if status != 200:
-            raise error_of(status, _error_in(words), retry_after, time.time())
+            raise error_of(status, error_in(words), retry_after, time.time())
         try:
             answer = json.loads(words)
             refused = [one["error"] for one in answer["results"] if "error" in one]
@@ -91,8 +82,7 @@ class InfluxV1:
         return answer
 
     async def _create_database(self) -> None:
-        name = self._target.database.replace("\\", "\\\\").replace('"', '\\"')
-        await self.query(f'CREATE DATABASE "{name}"')
+        await self.query(f"CREATE DATABASE {identifier(self._target.database)}")
 
     async def _post_lines(self, lines: bytes) -> tuple[int, str, str | None]:
         headers = {"Content-Type": "text/plain; charset=utf-8"}
@@ -128,36 +118,6 @@ class InfluxV1:
             raise away(self._target, error) from error
 
 
-def away(target: Target, error: BaseException) -> InfluxAwayError | InfluxSetupError:
-    """What an error of the connection means."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return InfluxSetupError(f"{target.url}: its certificate is not accepted: {error}")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno
-        reason = os.strerror(number) if number and number > 0 else str(error.os_error)
-        return InfluxAwayError(f"{target.url} can't be reached: {reason}")
-    if isinstance(error, TimeoutError):
-        return InfluxAwayError(f"{target.url}: no answer within {target.timeout_s:g} s")
-    return InfluxAwayError(f"{target.url}: {error or type(error).__name__}")
-
-
-def tls_of(target: Target) -> ssl.SSLContext | bool:
-    """How certificates are checked: by the town's own CA where one is given."""
-    if target.tls_ca is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=str(target.tls_ca))
-    except OSError as error:
-        raise ConfigurationError(
-            f"forwarder {target.name}: tls_ca {str(target.tls_ca)!r} can't be used: {error}"
-        ) from error
-
-
-def _quoted(value: str) -> str:
-    """A string of InfluxQL."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def _period(wrong: Correction) -> list[str]:
     where = []
     if wrong.from_ms > 0:
@@ -165,10 +125,3 @@ def _period(wrong: Correction) -> list[str]:
     if wrong.to_ms < 2**62:
         where.append(f"time < {int(wrong.to_ms)}ms")
     return where
-
-
-def _error_in(words: str) -> str:
-    try:
-        return str(json.loads(words)["error"])
-    except (ValueError, KeyError, TypeError):
-        return words

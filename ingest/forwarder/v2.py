@@ -14,9 +14,9 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
 from ingest.forwarder.errors import InfluxSetupError, error_of
+from ingest.forwarder.http import away, tls_of
 from ingest.forwarder.placements import Correction
 from ingest.forwarder.target import Target
-from ingest.forwarder.v1 import away, tls_of
 
 # What /api/v2/delete takes as bounds; times of ours lie between.
 _EARLIEST_MS: Final = 0

@@ -7,6 +7,7 @@ handed, inside the caller's transaction.
 import hashlib
 import logging
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -209,10 +210,11 @@ def remove_dead_letters(connection: sqlite3.Connection, ids: Iterable[int]) -> N
     connection.executemany("DELETE FROM dead_letter WHERE id = ?", [(id_,) for id_ in ids])
 
 
-def numbered_dead_letters(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """How many pack numbers of each (node, log) have a dead letter."""
-    rows = connection.execute(
-        "SELECT node, log, count(DISTINCT seq) FROM dead_letter"
-        " WHERE log IS NOT NULL AND seq IS NOT NULL GROUP BY node, log"
-    )
-    return {(node, log): count for node, log, count in rows}
+def numbered_dead_letters(connection: sqlite3.Connection) -> dict[tuple[str, str], set[int]]:
+    """The pack numbers of each (node, log) that a dead letter stands for."""
+    numbers: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    for node, log, seq in connection.execute(
+        "SELECT node, log, seq FROM dead_letter WHERE log IS NOT NULL AND seq IS NOT NULL"
+    ):
+        numbers[node, log].add(seq)
+    return dict(numbers)
