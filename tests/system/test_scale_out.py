@@ -4,7 +4,9 @@ The gateways are `preau run` in processes of their own. One takes the strangers 
 """
 
 import asyncio
+import json
 import re
+import subprocess
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,9 +17,6 @@ import aiohttp
 import pytest
 
 from gateway.mqtt.address import BrokerAddress
-from ingest.audit import audit
-from ingest.store.ranges import Ranges
-from ingest.store.reader import LogState
 from simulators.node import VirtualNode
 from simulators.outbox import Repeats
 from simulators.session import Pace
@@ -82,30 +81,6 @@ class Town:
     def last_at_ms(self, site: str, node: str) -> int:
         return max((at_ms for _, _, at_ms, _ in self.gateways[site].stored(node)), default=0)
 
-    def logs(self) -> list[LogState]:
-        """What all stores together know of each log."""
-        merged: dict[tuple[str, str], LogState] = {}
-        for gateway in self.gateways.values():
-            with gateway.reader() as reader:
-                for log in reader.logs():
-                    known = merged.get((log.node, log.log), log)
-                    merged[log.node, log.log] = both(known, log)
-        return list(merged.values())
-
-
-def both(one: LogState, other: LogState) -> LogState:
-    numbers = Ranges()
-    for first, last in (*one.received, *other.received):
-        for number in range(first, last + 1):
-            numbers.add(number)
-    return LogState(
-        one.node,
-        one.log,
-        max(one.first_held, other.first_held),
-        max(one.next_announced, other.next_announced),
-        numbers,
-    )
-
 
 def gateway_of(folder: Path, broker_port: int, estate: Path, site: str) -> Gateway:
     gateway = Gateway(folder / site, broker_port)
@@ -161,10 +136,21 @@ def taken_by(node: VirtualNode) -> list[tuple[str, str, int, float]]:
     return sorted(reading[:4] for reading in node.readings)
 
 
-def check_audit(found: Town) -> None:
-    result = audit(found.logs())
-    assert (result.lost, result.missing) == (0, 0)
-    assert result.received == sum(node.taken for node in found.nodes.values())
+async def check_audit(found: Town) -> None:
+    """`preau audit` over all stores together has every number that was given."""
+    preau = found.gateways[GREETER].command[0]
+    stores = [part for one in found.gateways.values() for part in ("--store", str(one.data))]
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [preau, "audit", "--json", *stores],
+        capture_output=True,
+        text=True,
+        cwd=found.estate.parent,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["lost"], told["missing"]) == (0, 0)
+    assert told["received"] == sum(node.taken for node in found.nodes.values())
 
 
 async def metric(gateway: Gateway, name: str) -> float:
@@ -197,7 +183,7 @@ async def test_each_node_ends_in_one_store_while_a_gateway_is_away(tmp_path: Pat
         for node, site in (NODES | {STRANGER: GREETER}).items():
             assert found.stores_of(node) == [site]
             assert found.gateways[site].stored(node) == taken_by(found.nodes[node])
-        check_audit(found)
+        await check_audit(found)
         greeter = found.gateways[GREETER]
         assert await metric(greeter, "not_ours_total") > 0
         assert await metric(found.gateways["bruyeres"], "not_ours_total") == 0
@@ -229,6 +215,6 @@ async def test_a_node_that_moves_to_another_gateways_site_loses_nothing(tmp_path
         assert found.stores_of(MOVING) == sorted(["alizes", to])
         for node, site in NODES.items():
             assert node == MOVING or found.stores_of(node) == [site]
-        check_audit(found)
+        await check_audit(found)
         for site in SITES:
             assert await metric(found.gateways[site], "mqtt_reconnects") == 0
