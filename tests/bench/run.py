@@ -1,103 +1,46 @@
-"""`make bench`: what the gateway commits beside what `mosquitto_sub` drains, in the same run.
+"""`make bench [ARGS="SCENARIO … --rounds N --json FILE"]`: the figures of docs/performance.md.
 
-Live publisher with QoS 1 through Mosquitto, five records a pack; the gateway decodes, judges,
-commits with fsync, acknowledges and sends receipts, and folds beside it. Rounds take turns, so
-that a machine whose speed drifts treats both alike; the ratio is what to quote.
+Every scenario stands beside its reference in the same run. Without a name: ingest, catch-up and
+end to end, some five minutes. The others take longer: forwarding (with Node-RED), memory, queries.
 """
 
 import argparse
-import json
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
-from tests.gateway import Gateway
-from tests.servers import mosquitto_server, require, running
+from tests.bench.figures import Figure, as_json, show
 
-DEADLINE_S = 300
-
-
-def publisher(port: int, packs: int, nodes: int) -> subprocess.Popen[str]:
-    """A publisher with everything prepared, waiting for its line."""
-    command = [sys.executable, "-m", "tests.bench.publisher", str(port), str(packs), str(nodes)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
-
-
-def go(process: subprocess.Popen[str]) -> float:
-    """Let it publish; the time at which it began."""
-    assert process.stdin is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    return time.perf_counter()
-
-
-def drain_rate(folder: Path, packs: int, nodes: int) -> float:
-    """Packs a second that `mosquitto_sub -q 1` drains."""
-    program = require("mosquitto_sub", "mosquitto-clients")
-    with running(mosquitto_server(folder)) as broker:
-        command = [program, "-q", "1", "-c", "-i", "drain", "-p", str(broker.port)]
-        command += ["-t", "preau/v1/+/readings", "-C", str(packs)]
-        feeding = publisher(broker.port, packs, nodes)
-        drain = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        time.sleep(0.3)
-        started = go(feeding)
-        drain.wait(DEADLINE_S)
-        rate = packs / (time.perf_counter() - started)
-        feeding.wait(DEADLINE_S)
-    return rate
-
-
-def commit_rate(folder: Path, packs: int, nodes: int) -> tuple[float, float]:
-    """(packs a second until the last is committed, resident MB at the end)."""
-    with (
-        running(mosquitto_server(folder)) as broker,
-        running(Gateway(folder / "gateway", broker.port)) as gateway,
-    ):
-        feeding = publisher(broker.port, packs, nodes)
-        started = go(feeding)
-        with gateway.reader() as reader:
-            while received(reader) < packs:
-                if time.perf_counter() - started > DEADLINE_S:
-                    raise SystemExit(f"{received(reader)} of {packs} committed in {DEADLINE_S} s")
-                time.sleep(0.05)
-        rate = packs / (time.perf_counter() - started)
-        feeding.wait(DEADLINE_S)
-        return rate, gateway.resident_kib() / 1024
-
-
-def received(reader) -> int:
-    return sum(log.received.count() for log in reader.logs())
+SCENARIOS: Final = ("ingest", "catchup", "latency", "forwarding", "memory", "queries")
+DEFAULT: Final = SCENARIOS[:3]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--packs", type=int, default=60_000, help="packs a round")
-    parser.add_argument("--nodes", type=int, default=400)
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--packs", type=int, default=60_000, help="packs a round of ingest")
+    parser.add_argument("--seconds", type=float, help="how long one measurement lasts")
+    parser.add_argument("--readings", type=int, default=100_000_000, help="of the queries' store")
+    parser.add_argument("--folder", type=Path, help="keeps the queries' store for the next time")
+    parser.add_argument("--json", type=Path, help="writes the figures here as well")
     options = parser.parse_args()
-    packs, nodes = options.packs // 500 * 500, options.nodes
-    drains, commits, resident = [], [], []
-    for _ in range(options.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            drains.append(drain_rate(Path(folder), packs, nodes))
-            rate, rss_mb = commit_rate(Path(folder), packs, nodes)
-            commits.append(rate)
-            resident.append(rss_mb)
-    drain, commit = statistics.median(drains), statistics.median(commits)
-    ratio = statistics.median(c / d for c, d in zip(commits, drains, strict=True))
-    print(f"{packs} packs of 5 records, {nodes} nodes, medians of {options.rounds} rounds")
-    print(f"{'mosquitto_sub -q 1 drains':34} {drain:10.0f} packs/s")
-    print(f"{'gateway commits (fsync, receipts)':34} {commit:10.0f} packs/s")
-    print(f"{'ratio':34} {ratio:10.2f}")
-    print(f"{'resident memory of the gateway':34} {statistics.median(resident):10.0f} MB")
-    figures = {"drain": drains, "commit": commits, "ratio": ratio, "resident_mb": resident}
-    print(json.dumps(figures | {"packs": packs, "nodes": nodes}))
+    unknown = set(options.scenarios) - set(SCENARIOS)
+    if unknown:
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    figures: list[Figure] = []
+    for name in options.scenarios or DEFAULT:
+        run: Callable[[argparse.Namespace], list[Figure]]
+        run = import_module(f"tests.bench.{name}").run
+        print(f"\n{name}")
+        found = run(options)
+        show(found)
+        figures += found
+    text = as_json(figures)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n")
 
 
 if __name__ == "__main__":
