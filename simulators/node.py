@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ingest.backoff import backoff_s
 from gateway.mqtt.address import BrokerAddress
+from ingest.backoff import backoff_s
 from ingest.readings import Reading
 from ingest.senml import encode_pack
 from simulators.mqtt import BrokerAwayError

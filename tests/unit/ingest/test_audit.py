@@ -53,7 +53,8 @@ def commit(folder: Path, *numbers: int, first: int = 1) -> None:
 def test_all_is_well_exits_0(settings: Path, capsys: pytest.CaptureFixture[str]):
     commit(settings.parent / "data", 1, 2, 4)
     assert run(["audit", "--settings", str(settings)]) == 0
-    assert "4 packs received, 1 of them dead letters, 0 lost by their nodes, 0 missing" in capsys.readouterr().out
+    shown = "4 packs received, 1 of them dead letters, 0 lost by their nodes, 0 missing"
+    assert shown in capsys.readouterr().out
 
 
 def test_a_number_that_was_announced_and_did_not_come_exits_1(
