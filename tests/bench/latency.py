@@ -9,7 +9,9 @@ import time
 import urllib.error
 import urllib.request
 from argparse import Namespace
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 from gateway.mqtt.packets import Version, encode_publish
 from ingest.readings import Reading
@@ -44,9 +46,12 @@ def run(options: Namespace) -> list[Figure]:
             seq = 0
             while time.monotonic() < end:
                 seq += 1
+                at_ms = int(time.time() * 1000)
                 begun = time.perf_counter()
-                link.sendall(_probe(seq))
-                while _latest(gateway.url) != seq:
+                link.sendall(_probe(seq, at_ms))
+                while not _is_visible(gateway.url, at_ms):
+                    if time.perf_counter() - begun > 30:
+                        raise TimeoutError(f"pack {seq} is not visible after 30 s")
                     time.sleep(0.003)
                 taken_ms.append((time.perf_counter() - begun) * 1000)
                 link.recv(65536)
@@ -66,18 +71,20 @@ def run(options: Namespace) -> list[Figure]:
     ]
 
 
-def _probe(seq: int) -> bytes:
-    readings = [Reading("co2", "main", int(time.time() * 1000), float(seq))]
+def _probe(seq: int, at_ms: int) -> bytes:
+    readings = [Reading("co2", "main", at_ms, float(seq))]
     payload = encode_pack(PROBE, readings, log="be4c0002", seq=seq, first=seq)
     topic = topic_of(PROBE, "readings").encode()
     return encode_publish(topic, payload, Version.MQTT_311, mid=seq, retain=False)
 
 
-def _latest(url: str) -> float | None:
+def _is_visible(url: str, at_ms: int) -> bool:
+    since = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    query = urlencode({"node": PROBE, "quantity": "co2", "from": since, "limit": 1})
     try:
-        with urllib.request.urlopen(f"{url}/api/v1/nodes/{PROBE}", timeout=10) as answer:
-            node = json.load(answer)
-    except urllib.error.HTTPError:
-        return None
-    values = [one["value"] for one in node["latest"] if one["quantity"] == "co2"]
-    return values[0] if values else None
+        with urllib.request.urlopen(f"{url}/api/v1/readings?{query}", timeout=10) as answer:
+            return bool(json.load(answer)["series"])
+    except urllib.error.HTTPError as error:
+        if error.code == 404:  # the node has not been heard yet
+            return False
+        raise

@@ -18,12 +18,16 @@ _CONNECT = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x3c\x00\x05paced"
 
 
 class Packs:
-    """Packs of `nodes` in turn, numbered from `first_seq`; each node measures a second apart."""
+    """Packs of `nodes` in turn, numbered from `first_seq`; each node measures a second apart.
+
+    From `start_s` on, a day ago unless told otherwise: at the present time many packs of a node
+    would fall into one second, and what is measured twice at one time is a conflict.
+    """
 
     def __init__(self, nodes: int, first_seq: int = 1, start_s: int | None = None) -> None:
         self._nodes = nodes
         self._first_seq = first_seq
-        self._start_s = start_s
+        self._start_s = int(time.time()) - 86_400 if start_s is None else start_s
         self._heads = [
             (topic_of(node_id(n), "readings").encode(), base_name_of(node_id(n)))
             for n in range(nodes)
@@ -33,7 +37,7 @@ class Packs:
         """(topic, payload) of the pack with this number among all."""
         topic, base = self._heads[number % self._nodes]
         seq = self._first_seq + number // self._nodes
-        at = int(time.time()) if self._start_s is None else self._start_s + seq
+        at = self._start_s + seq
         return topic, (
             f'[{{"bn":"{base}","bver":26,"bt":{at},"blog":"{LOG}","bseq":{seq},"bfirst":{seq},'
             f'"n":"temperature","u":"Cel","v":{19 + seq % 100 / 100}}},'
