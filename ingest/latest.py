@@ -6,6 +6,7 @@ the start. "Latest" means last measured, whatever arrived last.
 
 from collections.abc import Iterable, Mapping
 
+from ingest.readings import SeriesKey, series_key
 from ingest.senml import AHEAD_MS
 from ingest.store.reader import Point, Series
 from ingest.store.writer import PackToStore
@@ -15,11 +16,12 @@ class LatestReadings:
     """Points by node and by (quantity, channel)."""
 
     def __init__(self, stored: Iterable[tuple[Series, Point]] = ()) -> None:
-        self._nodes: dict[str, dict[tuple[str, str], Point]] = {}
+        self._nodes: dict[str, dict[SeriesKey, Point]] = {}
         self.revision = 0
         """Grows whenever something changed."""
         for series, point in stored:
-            self._nodes.setdefault(series.node, {})[series.quantity, series.channel] = point
+            key = series_key(series.quantity, series.channel)
+            self._nodes.setdefault(series.node, {})[key] = point
 
     def update(self, packs: Iterable[PackToStore]) -> set[str]:
         """Take in packs that are now stored; the nodes of which something changed."""
@@ -36,7 +38,7 @@ class LatestReadings:
                     or standing.measured_at_ms > received_at_ms + AHEAD_MS
                 ):
                     point = Point(measured_at_ms, value, quality, received_at_ms, source)
-                    readings[quantity, channel] = point
+                    readings[series_key(quantity, channel)] = point
                     changed.add(pack.node)
         self.revision += bool(changed)
         return changed

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from ingest.errors import PackError
 from ingest.quality import History, judge
 from ingest.quantities import QUANTITIES
-from ingest.readings import LogPosition, Pack, TimeSource
+from ingest.readings import LogPosition, Pack, SeriesKey, TimeSource, series_key
 from ingest.senml import AHEAD_MS, decode_pack, salvage_position
 from ingest.store.deadletters import DeadLetter
 from ingest.store.writer import PackToStore, StoreWriter
@@ -61,7 +61,7 @@ class Pipeline:
 
     def __init__(self, store: StoreWriter) -> None:
         self._store = store
-        self._histories: dict[str, dict[tuple[str, str], History]] = {}
+        self._histories: dict[str, dict[SeriesKey, History]] = {}
 
     def take(self, messages: Iterable[Incoming]) -> Outcome:
         """Prepare and commit at once. Raises `TransientError` where the store can't be written."""
@@ -126,7 +126,7 @@ class Pipeline:
         for quantity, channel, measured_at_ms, value, source in pack.readings:
             history = histories.get((quantity, channel))
             if history is None or (history.at_ms or 0) > received_at_ms + AHEAD_MS:
-                history = histories[quantity, channel] = History()
+                history = histories[series_key(quantity, channel)] = History()
             quality = judge(QUANTITIES[quantity], value, measured_at_ms, history)
             readings.append((quantity, channel, measured_at_ms, value, quality, source))
         return PackToStore(pack.node, pack.position, received_at_ms, readings)

@@ -17,6 +17,8 @@ FILE_NAME: Final = "preau.db"
 LOCK_NAME: Final = "preau.lock"
 APPLICATION_ID: Final = 0x50524541  # "PREA" in the file's header, so that no other file is taken
 BUSY_TIMEOUT_S: Final = 10
+STATEMENTS_KEPT: Final = 8
+"""Inserts of thousands of rows hold a megabyte each, and every number of rows is a statement."""
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -54,7 +56,11 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
     """
     path = folder / FILE_NAME
     connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_TIMEOUT_S,
+        cached_statements=STATEMENTS_KEPT,
     )
     try:
         _check_identity(connection, path)

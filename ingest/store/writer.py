@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
-from ingest.readings import LogPosition
+from ingest.readings import LogPosition, SeriesKey, series_key
 from ingest.store.database import (
     FILE_NAME,
     DataFolderLock,
@@ -30,9 +30,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ROWS_PER_STATEMENT: Final = 4000
-
-SeriesKey = tuple[str, str]
-"""(quantity, channel) of one node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +210,7 @@ class StoreWriter:
             rows = self._connection.execute(
                 "SELECT quantity, channel, id FROM series WHERE node = ?", (pack.node,)
             )
-            known = self._series[pack.node] = {(row[0], row[1]): row[2] for row in rows}
+            known = self._series[pack.node] = {series_key(row[0], row[1]): row[2] for row in rows}
         for reading in pack.readings:
             key = (reading[0], reading[1])
             if key not in known:
@@ -221,7 +218,7 @@ class StoreWriter:
                     "INSERT INTO series (node, quantity, channel) VALUES (?, ?, ?)",
                     (pack.node, *key),
                 )
-                known[key] = cursor.lastrowid or 0
+                known[series_key(*key)] = cursor.lastrowid or 0
         return known
 
     def _mark_received(self, packs: Sequence[PackToStore], letters: Sequence[DeadLetter]) -> None:
