@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from ingest.errors import ConfigurationError
 from ingest.estate.load import estate_files
 
 _MIB: Final = 1024 * 1024
+_TELL_EVERY_S: Final = 0.2
 
 
 @click.command(
@@ -70,9 +72,12 @@ def told_progress() -> Iterator[Progress]:
     """Tell on a terminal how far it is; meanwhile SIGTERM ends like Ctrl-C, which tidies up."""
     is_terminal = sys.stderr.isatty()
     wipe = "\r\x1b[K"
+    next_at = 0.0
 
     def tell(doing: str, done: int, total: int) -> None:
-        if is_terminal:
+        nonlocal next_at
+        if is_terminal and time.monotonic() >= next_at:
+            next_at = time.monotonic() + _TELL_EVERY_S
             how_far = f"{told_mb(done)} of {told_mb(total)}" if done else told_mb(total)
             click.echo(f"{wipe}{doing} {how_far}", nl=False, err=True)
 
