@@ -78,8 +78,9 @@ class _Group:
         self._what = what
         self._place = place
         self._files = files
-        there = [file for file in there if file.exists()]
-        self.differs = any(file.read_bytes() != files.get(file) for file in there)
+        with told_errors(place):
+            there = [file for file in there if file.exists()]
+            self.differs = any(file.read_bytes() != files.get(file) for file in there)
         missing = {file: text for file, text in files.items() if file not in there}
         self._to_write = {} if self.differs else missing
 
@@ -115,9 +116,9 @@ class _Group:
 def _settings(given: Path | None, place: Path, backup: Backup) -> Settings:
     """Those in use; where there is no file of them yet, as they will be with the backup's."""
     text = backup.texts.get(SETTINGS)
-    if place.exists() or text is None:
-        return load_settings(given)
     with told_errors(place):
+        if place.exists() or text is None:
+            return load_settings(given)
         place.parent.mkdir(parents=True, exist_ok=True)
         # Paths in it are relative to where it stands.
         with NamedTemporaryFile(dir=place.parent, prefix=".", suffix=".part") as part:

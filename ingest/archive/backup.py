@@ -101,7 +101,8 @@ def write_backup(
     nothing is left behind, and `target` is as it was. Raises `ConfigurationError` where `target`
     can't be that file, `StoreFullError` without room, and `StoreError`.
     """
-    _require_usable(target, replace=replace)
+    with told_errors(target):
+        _require_usable(target, replace=replace)
     with told_errors(target), closing(OriginalStore(folder / FILE_NAME)) as store:
         # The copy, and the archive that it goes into.
         needed = 2 * store.size + sum(map(len, texts.values())) + spare_bytes

@@ -190,6 +190,14 @@ def test_a_name_that_can_be_no_file_is_refused(town: Path, target: str):
     assert {path.name for path in Path().iterdir()} == {"town"}
 
 
+def test_what_the_system_refuses_is_told_in_a_line(town: Path, capsys):
+    too_long = "b" * 300
+    assert back_up(town, too_long) == 1
+    back_up(town)
+    assert restore(Path(too_long)) == 1
+    assert capsys.readouterr().err.count("can't be used: File name too long\n") == 2
+
+
 def test_a_folder_without_a_store_is_told(town: Path, capsys):
     shutil.rmtree(town / "data")
     assert back_up(town) == 1
