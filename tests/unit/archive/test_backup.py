@@ -221,22 +221,37 @@ def test_a_disk_without_room_is_told_before_anything_is_written(town, monkeypatc
     assert {path.name for path in Path().iterdir()} == {"town"}
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
-@pytest.mark.parametrize("at", ["copying", "checking", "packing"])
-def test_nothing_is_left_of_a_backup_that_is_broken_off(town, monkeypatch, error, at: str):
-    def break_off(doing: str, _done: int, _total: int) -> None:
-        if doing == at:
-            raise error
+def when(doing: str, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Act each time a backup tells that it is doing that."""
+
+    def tell(now_doing: str, _done: int, _total: int) -> None:
+        if now_doing == doing:
+            act()
 
     @contextlib.contextmanager
     def watched():
-        yield break_off
+        yield tell
 
     monkeypatch.setattr(store_copy, "_LOOK_S", 0)
     monkeypatch.setattr("gateway.commands.backup.told_progress", watched)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+@pytest.mark.parametrize("at", ["copying", "checking", "packing"])
+def test_nothing_is_left_of_a_backup_that_is_broken_off(town, monkeypatch, error, at: str):
+    def break_off() -> None:
+        raise error
+
+    when(at, break_off, monkeypatch)
     Path("b.tar").write_text("mine")
     assert back_up(town, "b.tar", "--force") == (130 if error is KeyboardInterrupt else 1)
     assert {path.name for path in Path().iterdir()} == {"town", "b.tar"}
+    assert Path("b.tar").read_text() == "mine"
+
+
+def test_a_file_that_came_meanwhile_is_left(town, monkeypatch):
+    when("packing", lambda: Path("b.tar").write_text("mine") and None, monkeypatch)
+    assert back_up(town) == 2
     assert Path("b.tar").read_text() == "mine"
 
 
@@ -442,15 +457,48 @@ def test_a_flipped_byte_anywhere_is_refused_or_does_no_harm(town: Path):
         shutil.rmtree("new", ignore_errors=True)
 
 
+def exchanged(name: str, content: bytes) -> Callable[[Copy], None]:
+    """A file of another content, announced as if it had been packed so."""
+
+    def change(copy: Copy) -> None:
+        files = json.loads(copy["backup.json"][0])["files"]
+        files[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        copy[name] = (content, copy[name][1])
+        indexed(files=files)(copy)
+
+    return change
+
+
 def test_settings_of_a_backup_that_this_version_refuses_are_told_with_their_place(town, capsys):
     back_up(town)
     copy = unpacked(Path("b.tar"))
-    text = b"[data]\ndirectory = 'x'\n"
-    index = json.loads(copy["backup.json"][0])
-    index["files"]["preau.toml"] = {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
-    copy["preau.toml"] = (text, copy["preau.toml"][1])
-    indexed(files=index["files"])(copy)
+    exchanged("preau.toml", b"[data]\ndirectory = 'x'\n")(copy)
     packed(Path("b.tar"), copy)
     assert restore(Path("new")) == 2
     assert "b.tar: preau.toml:2" in capsys.readouterr().err
     assert files_of(Path("new")) == set()
+
+
+def test_a_store_that_sqlite_finds_damaged_is_not_put_back(town: Path, capsys):
+    back_up(town)
+    copy = unpacked(Path("b.tar"))
+    store = bytearray(copy[FILE_NAME][0])
+    # The number of free pages: no statement stumbles over it, only the check counts them.
+    store[36:40] = (5).to_bytes(4, "big")
+    exchanged(FILE_NAME, bytes(store))(copy)
+    packed(Path("b.tar"), copy)
+    assert restore(Path("new")) == 1
+    assert "is not whole" in capsys.readouterr().err
+    assert files_of(Path("new")) == set()
+
+
+@pytest.mark.timeout(20)
+def test_a_long_statement_ends_when_its_caller_is_interrupted(monkeypatch: pytest.MonkeyPatch):
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store_copy, "_LOOK_S", 0.01)
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with contextlib.closing(connection), pytest.raises(KeyboardInterrupt):
+        store_copy._watched(connection, endless, (), interrupt)
