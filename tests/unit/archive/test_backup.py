@@ -1,122 +1,33 @@
 """A backup comes back as it was, or is refused; what stands already is never written over."""
 
 import contextlib
-import hashlib
-import io
 import json
 import os
 import shutil
 import sqlite3
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from types import SimpleNamespace
 
 import pytest
 
-from gateway.cli import run
 from ingest.archive import store_copy
-from ingest.readings import LogPosition
 from ingest.store.check import check_store
 from ingest.store.database import APPLICATION_ID, FILE_NAME, schema_files
-from ingest.store.deadletters import DeadLetter
 from ingest.store.reader import StoreReader
-from ingest.store.summaries import HOUR_MS, summarise
-from ingest.store.writer import PackToStore, PresenceToStore, StoreWriter
-
-NODE = "3c71bf4a2b10"
-T0 = 1_763_800_000_000 // HOUR_MS * HOUR_MS
-SETTINGS = '[data]\ndir = "data"\n[estate]\nfile = "town.toml"\n[store]\nmin_free_mib = 0\n'
-ESTATE = 'name = "Trilport"\n'
-SITE = '[[site]]\nid = "école"\nname = "École"\n'
-Copy = dict[str, tuple[bytes, tarfile.TarInfo]]
-
-
-def pack(seq: int) -> PackToStore:
-    at = T0 + seq * 60_000
-    readings = [("co2", "main", at, 400.0 + seq, 0, 0), ("temperature", "wall", at, 19.5, 1, 0)]
-    return PackToStore(NODE, LogPosition("aa00aa00", seq, 1), at + 900, readings)
-
-
-def fill(store: StoreWriter) -> None:
-    """Something in every table: sorted in, still in the journal, summed up, refused, announced."""
-    store.commit([pack(n) for n in range(1, 150)])
-    while store.fold().has_more:
-        pass
-    store.change(summarise, T0 + HOUR_MS)
-    letter = DeadLetter(NODE, "t", "not_json", "…", b"\x00{\xff", T0, "aa00aa00", 160)
-    store.commit([pack(n) for n in range(150, 155)], [letter])
-    store.save_presences([PresenceToStore(NODE, T0, '{"online": true}', "aa00aa00", 1, 161)])
-
-
-def told(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, and what a reader tells."""
-    connection = sqlite3.connect(f"file:{folder / FILE_NAME}?mode=ro", uri=True)
-    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    rows = {
-        name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)  # noqa: S608
-        for (name,) in tables
-    }
-    connection.close()
-    with StoreReader(folder) as reader:
-        rows["points"] = [
-            (series, point)
-            for series in reader.series()
-            for point in reader.points(series, 0, 2**60)
-        ]
-        rows["letters"] = [*reader.dead_letters()]
-        rows["logs"] = [(log.log, log.missing(), list(log.received)) for log in reader.logs()]
-        rows["presences"] = sorted(reader.presences().items())
-    return rows
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PREAU_SETTINGS", raising=False)
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Path:
-    """The folder of a gateway that is stopped: settings, estate and store."""
-    folder = tmp_path / "town"
-    (folder / "town.d").mkdir(parents=True)
-    (folder / "preau.toml").write_text(SETTINGS)
-    (folder / "town.toml").write_text(ESTATE)
-    (folder / "town.d" / "école.toml").write_text(SITE)
-    with StoreWriter(folder / "data") as store:
-        fill(store)
-    return folder
-
-
-def back_up(town: Path, target: str = "b.tar", *options: str) -> int:
-    return run(["backup", "--settings", str(town / "preau.toml"), target, *options])
-
-
-def restore(place: Path, source: str = "b.tar", *options: str) -> int:
-    return run(["restore", "--settings", str(place / "preau.toml"), source, *options])
-
-
-def files_of(folder: Path) -> set[str]:
-    """What lies there, but the lock."""
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    return {name for name in found if not name.endswith("preau.lock")}
-
-
-def unpacked(file: Path) -> Copy:
-    with tarfile.open(file) as archive:
-        return {
-            member.name: (archive.extractfile(member).read(), member)
-            for member in archive.getmembers()
-        }
-
-
-def packed(file: Path, copy: Copy) -> None:
-    with tarfile.open(file, "w") as archive:
-        for content, member in copy.values():
-            member.size = len(content) if member.isreg() else 0
-            archive.addfile(member, io.BytesIO(content))
+from ingest.store.writer import StoreWriter
+from tests.unit.archive.backups import (
+    ESTATE,
+    NODE,
+    SETTINGS,
+    SITE,
+    back_up,
+    files_of,
+    pack,
+    restore,
+    told,
+    unpacked,
+)
 
 
 @pytest.mark.parametrize("name", ["b.tar", "b.tar.gz"])
@@ -339,156 +250,6 @@ def test_what_was_put_back_goes_again_where_the_store_cannot_be(town: Path, monk
     back_up(town)
     monkeypatch.setattr("ingest.archive.backup.StagedStore.put_in_place", refuse)
     assert restore(Path("new")) == 130
-    assert files_of(Path("new")) == set()
-
-
-def with_member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> Callable[[Copy], None]:
-    def change(copy: Copy) -> None:
-        member = tarfile.TarInfo(name)
-        member.type, member.linkname = kind, link
-        copy[f"another {name}"] = (b"x" if kind == tarfile.REGTYPE else b"", member)
-
-    return change
-
-
-def without(name: str) -> Callable[[Copy], None]:
-    return lambda copy: copy.pop(name) and None
-
-
-def indexed(**values: object) -> Callable[[Copy], None]:
-    def change(copy: Copy) -> None:
-        content, member = copy["backup.json"]
-        copy["backup.json"] = (json.dumps(json.loads(content) | values).encode(), member)
-
-    return change
-
-
-def as_link(copy: Copy) -> None:
-    content, member = copy["estate.toml"]
-    member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    copy["estate.toml"] = (content, member)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (without("backup.json"), "is no backup"),
-        (without(FILE_NAME), "preau.db is missing"),
-        (without("estate.toml"), "estate.toml is missing"),
-        (with_member("/etc/cron.d/x.toml"), "no file of a backup"),
-        (with_member("estate.d/../../x.toml"), "no file of a backup"),
-        (with_member("../x.toml"), "no file of a backup"),
-        (with_member("notes.txt"), "no file of a backup"),
-        (with_member("estate.d", tarfile.DIRTYPE), "no file of a backup"),
-        (with_member("estate.d/x.toml"), "unannounced"),
-        (with_member("estate.toml"), "twice"),
-        (with_member("estate.d/x.toml", tarfile.LNKTYPE, "/etc/passwd"), "no plain file"),
-        (as_link, "no plain file"),
-        (indexed(format=2), "install a newer preau"),
-        (indexed(schema=999), "install a newer preau"),
-        (indexed(schema=1), "another schema"),
-        (indexed(files={}), "names no preau.db"),
-        (indexed(files=7), "is damaged"),
-    ],
-)
-def test_an_archive_that_is_no_whole_backup_is_refused(town: Path, change, words: str, capsys):
-    back_up(town)
-    copy = unpacked(Path("b.tar"))
-    change(copy)
-    packed(Path("b.tar"), copy)
-    assert restore(Path("new")) == 1
-    assert words in capsys.readouterr().err
-    assert files_of(Path("new")) == set()
-
-
-@pytest.mark.parametrize("content", [b"", b"not a tar at all" * 100, b"\x1f\x8bno gzip"])
-def test_a_file_that_is_no_archive_is_refused(content: bytes, capsys):
-    Path("b.tar").write_bytes(content)
-    assert restore(Path("new")) == 1
-    assert "is no backup of Préau" in capsys.readouterr().err
-
-
-def test_a_file_that_is_not_there_is_told(capsys):
-    assert restore(Path("new")) == 2
-    assert "can't be read" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", ["b.tar", "b.tar.gz"])
-@pytest.mark.parametrize("part", [0.0001, 0.01, 0.3, 0.7, 0.85])
-def test_a_backup_cut_short_is_refused(town: Path, name: str, part: float, capsys):
-    back_up(town, name)
-    content = Path(name).read_bytes()
-    Path(name).write_bytes(content[: int(len(content) * part)])
-    assert restore(Path("new"), name) == 1
-    assert ("is damaged" in (words := capsys.readouterr().err)) or "is no backup" in words
-    assert files_of(Path("new")) == set()
-
-
-@pytest.mark.parametrize("name", ["backup.json", "preau.toml", "estate.d/école.toml", FILE_NAME])
-def test_a_flipped_byte_in_any_file_is_found(town: Path, name: str, capsys):
-    back_up(town)
-    copy = unpacked(Path("b.tar"))
-    _, member = copy[name]
-    content = bytearray(Path("b.tar").read_bytes())
-    # In the index, of a hash; in others, anywhere.
-    at = copy[name][0].index(b'sha256": "') + 12 if name == "backup.json" else member.size // 2
-    content[member.offset_data + at] ^= 1
-    Path("b.tar").write_bytes(content)
-    assert restore(Path("new")) == 1
-    assert "is damaged" in capsys.readouterr().err
-    assert files_of(Path("new")) == set()
-
-
-def test_a_flipped_byte_anywhere_is_refused_or_does_no_harm(town: Path):
-    random = Random(3)
-    back_up(town)
-    before, whole = told(town / "data"), Path("b.tar").read_bytes()
-    headers = [m.offset + k for _, m in unpacked(Path("b.tar")).values() for k in range(512)]
-    for at in (*random.sample(headers, 120), *random.sample(range(len(whole)), 40)):
-        content = bytearray(whole)
-        content[at] ^= random.randrange(1, 256)
-        Path("b.tar").write_bytes(content)
-        status = restore(Path("new"))
-        assert status in {0, 1}, at
-        if status == 0:
-            assert told(Path("new/data")) == before, at
-        else:
-            assert files_of(Path("new")) == set(), at
-        shutil.rmtree("new", ignore_errors=True)
-
-
-def exchanged(name: str, content: bytes) -> Callable[[Copy], None]:
-    """A file of another content, announced as if it had been packed so."""
-
-    def change(copy: Copy) -> None:
-        files = json.loads(copy["backup.json"][0])["files"]
-        files[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        copy[name] = (content, copy[name][1])
-        indexed(files=files)(copy)
-
-    return change
-
-
-def test_settings_of_a_backup_that_this_version_refuses_are_told_with_their_place(town, capsys):
-    back_up(town)
-    copy = unpacked(Path("b.tar"))
-    exchanged("preau.toml", b"[data]\ndirectory = 'x'\n")(copy)
-    packed(Path("b.tar"), copy)
-    assert restore(Path("new")) == 2
-    assert "b.tar: preau.toml:2" in capsys.readouterr().err
-    assert files_of(Path("new")) == set()
-
-
-def test_a_store_that_sqlite_finds_damaged_is_not_put_back(town: Path, capsys):
-    back_up(town)
-    copy = unpacked(Path("b.tar"))
-    store = bytearray(copy[FILE_NAME][0])
-    # The number of free pages: no statement stumbles over it, only the check counts them.
-    store[36:40] = (5).to_bytes(4, "big")
-    exchanged(FILE_NAME, bytes(store))(copy)
-    packed(Path("b.tar"), copy)
-    assert restore(Path("new")) == 1
-    assert "is not whole" in capsys.readouterr().err
     assert files_of(Path("new")) == set()
 
 
