@@ -9,6 +9,7 @@ import logging
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from gateway.metrics import Metrics
@@ -55,7 +56,7 @@ class GatewayHealth:
 
     def lines(self, at_ms: int) -> list[bytes]:
         """One line of the gateway, one of each forwarder, one of each node that is known."""
-        found = [self._of_gateway(), *self._of_forwarders(), *self._of_nodes(at_ms)]
+        found = chain((self._of_gateway(),), self._of_forwarders(), self._of_nodes(at_ms))
         return [f"{MEASUREMENT},{line} {at_ms}".encode() for line in found]
 
     def _of_gateway(self) -> str:

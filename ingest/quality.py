@@ -26,11 +26,16 @@ class History:
         self.same = 0
 
 
-def judge(quantity: Quantity, value: float, measured_at_ms: int, history: History) -> Quality:
-    """The quality of `value`; `history` then includes it, unless it came late or is bad."""
+def judge(
+    quantity: Quantity, value: float, measured_at_ms: int, history: History | None
+) -> Quality:
+    """The quality of `value`; `history` then includes it, unless it came late or is bad.
+
+    A quantity without one is judged by its limits and error codes alone.
+    """
     if value in quantity.error_codes or not quantity.minimum <= value <= quantity.maximum:
         return Quality.BAD
-    if history.at_ms is not None and measured_at_ms <= history.at_ms:
+    if history is None or (history.at_ms is not None and measured_at_ms <= history.at_ms):
         return Quality.GOOD
     spike = _is_spike(quantity, value, measured_at_ms, history)
     history.same = history.same + 1 if value == history.value and history.at_ms is not None else 0

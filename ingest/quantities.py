@@ -34,6 +34,11 @@ class Quantity:
     room_air: bool = False
     """Describes the room (and not the node): goes to the measurement `room_air`."""
 
+    @property
+    def has_history(self) -> bool:
+        """Whether a value is judged by those before it."""
+        return self.max_step is not None or self.frozen_after is not None
+
 
 def _catalogue(*quantities: Quantity) -> MappingProxyType[str, Quantity]:
     return MappingProxyType({quantity.name: quantity for quantity in quantities})

@@ -3,6 +3,7 @@
 Plain data. It knows neither JSON nor the store.
 """
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -10,6 +11,14 @@ from typing import Final, NamedTuple
 
 MAIN_CHANNEL: Final = "main"
 """The channel of a reading whose name has none."""
+
+
+_CHANNEL: Final = re.compile(r"[a-z0-9-]{1,16}")
+
+
+def is_channel(text: str) -> bool:
+    """Whether `text` may name one of several sensors of a node."""
+    return _CHANNEL.fullmatch(text) is not None
 
 
 class TimeSource(IntEnum):

@@ -4,7 +4,6 @@ Strings only: no client, no payload.
 """
 
 import re
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 PREFIX: Final = "preau/v1"
@@ -12,6 +11,7 @@ FROM_NODES: Final = ("readings", "presence", "replies")
 TO_NODES: Final = ("receipts", "settings", "commands")
 
 _NODE: Final = re.compile(r"[0-9a-f]{12}")
+_TOPIC: Final = re.compile(f"{PREFIX}/([0-9a-f]{{12}})/({'|'.join(FROM_NODES + TO_NODES)})")
 
 
 class Topic(NamedTuple):
@@ -33,18 +33,8 @@ def topic_of(node: str, kind: str) -> str:
 
 def parse_topic(topic: str) -> Topic | None:
     """Take a topic apart; `None` where it is not one of contract v1."""
-    # No topic of ours is longer, and strangers' are not to fill the cache.
-    return _parse(topic) if len(topic) <= 64 else None
-
-
-@lru_cache(maxsize=65536)
-def _parse(topic: str) -> Topic | None:
-    parts = topic.split("/")
-    if len(parts) != 4 or parts[0] != "preau" or parts[1] != "v1":
-        return None
-    if not is_node_id(parts[2]) or parts[3] not in FROM_NODES + TO_NODES:
-        return None
-    return Topic(parts[2], parts[3])
+    found = _TOPIC.fullmatch(topic)
+    return Topic(found[1], found[2]) if found is not None else None
 
 
 def subscriptions(nodes: tuple[str, ...] = ("+",)) -> list[str]:

@@ -56,8 +56,9 @@ def name_series(
     connection: sqlite3.Connection, writer: LineWriter, readings: list[StoredReading]
 ) -> None:
     """Tell `writer` what the series of `readings` are called."""
-    if not all(map(writer.knows, {reading[0] for reading in readings})):
-        names = series_names(connection)
+    unknown = [id_ for id_ in {reading[0] for reading in readings} if not writer.knows(id_)]
+    if unknown:
+        names = series_names(connection, unknown)
         writer.name({series: SeriesName(*name) for series, name in names.items()})
 
 

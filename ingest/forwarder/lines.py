@@ -5,6 +5,7 @@ the type of each field: numbers are floats, booleans the integers 0 and 1, quali
 are milliseconds.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -43,43 +44,53 @@ def head_of(measurement: str, tags: Tags, node: str, channel: str) -> str:
     )
 
 
-class _Source(NamedTuple):
-    """Where the readings of one series go: all of one `group` share their tags."""
-
-    group: int
-    quantity: str
-    boolean: bool
+_UNNAMED: Final = -1
 
 
 class LineWriter:
-    """Turns readings into lines under one state of the placements; keeps what it has worked out."""
+    """Turns readings into lines under one state of the placements; keeps what it has worked out.
+
+    Ids of series are dense, so that what is known of 50,000 of them fits into two arrays: to which
+    group a series belongs, all of one group having the same tags, and which quantity it is of.
+    """
 
     def __init__(self, placements: Placements) -> None:
         self._placements = placements
-        self._sources: dict[int, _Source] = {}
+        self._group_of = array("l")
+        self._quantity_of = array("l")
+        self._quantities: dict[str, int] = {}
+        self._kinds: list[tuple[str, bool]] = []
         self._groups: dict[tuple[str, str, str], int] = {}
         self._names: list[tuple[str, str, str]] = []
         self._heads: dict[int, tuple[int, float, str]] = {}
 
     def knows(self, series: int) -> bool:
         """Whether `name` was called for it."""
-        return series in self._sources
+        return series < len(self._group_of) and self._group_of[series] != _UNNAMED
 
     def name(self, names: Mapping[int, SeriesName]) -> None:
         """Tell what series are called, before readings of them are written."""
+        missing = max(names, default=0) + 1 - len(self._group_of)
+        self._group_of.extend([_UNNAMED] * missing)
+        self._quantity_of.extend([_UNNAMED] * missing)
         for series, (node, quantity, channel) in names.items():
             key = (measurement_of(quantity), node, channel)
             group = self._groups.setdefault(key, len(self._names))
             if group == len(self._names):
                 self._names.append(key)
-            self._sources[series] = _Source(group, quantity, is_boolean(quantity))
+            kind = self._quantities.setdefault(quantity, len(self._kinds))
+            if kind == len(self._kinds):
+                self._kinds.append((quantity, is_boolean(quantity)))
+            self._group_of[series] = group
+            self._quantity_of[series] = kind
 
     def lines(self, readings: Iterable[StoredReading]) -> list[bytes]:
         """One line a point, in the order in which each point was first met."""
         points: dict[tuple[int, int], list[str]] = {}
-        sources = self._sources
+        groups, quantities, kinds = self._group_of, self._quantity_of, self._kinds
         for series, at, value, quality, _ in readings:
-            group, quantity, boolean = sources[series]
+            group = groups[series]
+            quantity, boolean = kinds[quantities[series]]
             number = f"{int(value)}i" if boolean else repr(value)
             fields = f"{quantity}={number},{quantity}_quality={quality}i"
             point = points.get((group, at))

@@ -21,6 +21,7 @@ from ingest.readings import (
     Reading,
     RejectedRecord,
     TimeSource,
+    is_channel,
 )
 from ingest.senml.version import VERSION
 from ingest.topics import base_name_of
@@ -37,7 +38,6 @@ EARLIEST_MS: Final = 1_577_836_800_000
 AHEAD_MS: Final = 5 * 60_000
 """How far a node's clock may be ahead of ours."""
 
-_CHANNEL: Final = re.compile(r"[a-z0-9-]{1,16}")
 _LOG: Final = re.compile(r"[0-9a-f]{8}")
 _MAX_SEQ: Final = 2**53 - 1
 
@@ -259,7 +259,7 @@ class _Context:
             channel = MAIN_CHANNEL
             if name != key:
                 raise _RecordError("bad_channel", f"n is {_show(name)}: the channel is empty")
-        elif _CHANNEL.fullmatch(channel) is None:
+        elif not is_channel(channel):
             raise _RecordError(
                 "bad_channel", f"channel {_show(channel)}: must be 1 to 16 of a-z, 0-9 and -"
             )

@@ -19,6 +19,7 @@ APPLICATION_ID: Final = 0x50524541  # "PREA" in the file's header, so that no ot
 BUSY_TIMEOUT_S: Final = 10
 STATEMENTS_KEPT: Final = 8
 """Inserts of thousands of rows hold a megabyte each, and every number of rows is a statement."""
+READERS_CACHE_KIB: Final = 512
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -90,6 +91,8 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     try:
         _require_latest(_check_identity(connection, path), path)
         connection.execute("PRAGMA query_only = ON")
+        # There are several readers, and the system keeps the file's pages in memory once for all.
+        connection.execute(f"PRAGMA cache_size = -{READERS_CACHE_KIB}")
     except (sqlite3.DatabaseError, StoreError) as error:
         connection.close()
         raise as_store_error(path, error) from error

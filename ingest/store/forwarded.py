@@ -3,6 +3,7 @@
 It works on a connection that it is handed.
 """
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -45,9 +46,16 @@ def set_forwarded_placements(
             )
 
 
-def series_names(connection: sqlite3.Connection) -> dict[int, tuple[str, str, str]]:
-    """(node, quantity, channel) of every series."""
-    rows = connection.execute("SELECT id, node, quantity, channel FROM series")
+def series_names(
+    connection: sqlite3.Connection, ids: Sequence[int] | None = None
+) -> dict[int, tuple[str, str, str]]:
+    """(node, quantity, channel) of these series, or of all."""
+    statement = "SELECT id, node, quantity, channel FROM series"
+    if ids is None:
+        rows = connection.execute(statement)
+    else:
+        chosen = f"{statement} WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608 - placeholders only
+        rows = connection.execute(chosen, (json.dumps(ids),))
     return {id_: (node, quantity, channel) for id_, node, quantity, channel in rows}
 
 

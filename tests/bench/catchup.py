@@ -25,9 +25,14 @@ FIELDS_A_PACK = 10
 """Five values, each with its quality."""
 
 
+def begin_s() -> int:
+    """Before a backlog, in Unix seconds."""
+    return int(time.time()) - 2 * OUTAGE_S
+
+
 def build_backlog(folder: Path, packs: int, nodes: int = NODES) -> None:
     """A store in which `packs` wait for a forwarder, as a gateway would have left it."""
-    begin_ms = int(time.time() * 1000) - 2 * OUTAGE_S * 1000
+    begin_ms = begin_s() * 1000
     with StoreWriter(folder) as store:
         store.change(set_forwarders, ["town"])
         for at in range(0, packs, 4000):

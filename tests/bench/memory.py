@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from tests.bench.catchup import build_backlog
+from tests.bench.catchup import begin_s, build_backlog
 from tests.bench.figures import Figure
 from tests.bench.influx_town import settings_of, waiting
 from tests.gateway import Gateway
@@ -29,7 +29,9 @@ def run(options: Namespace) -> list[Figure]:
             with running(gateway):
                 at_start = gateway.resident_kib() / 1024
                 command = [sys.executable, "-m", "tests.bench.paced", str(broker.port), str(RATE)]
-                arguments = [*command, str(seconds), str(NODES), str(PACKS // NODES + 2)]
+                first = PACKS // NODES + 2
+                numbers = (int(seconds), NODES, first, begin_s())
+                arguments = [*command, *map(str, numbers)]
                 subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
                 time.sleep(3)
                 behind = waiting(gateway)

@@ -1,7 +1,7 @@
 """A publisher at a given pace: packs of five records, QoS 1, made as they are sent.
 
-`python -m tests.bench.paced PORT PACKS_PER_S SECONDS NODES [FIRST_SEQ]` prints the number of packs
-that the broker has acknowledged. It falls behind rather than hurry.
+`python -m tests.bench.paced PORT PACKS_PER_S SECONDS NODES [FIRST_SEQ [START_S]]` prints how many
+packs the broker has acknowledged. It falls behind rather than hurry.
 """
 
 import select
@@ -72,7 +72,7 @@ def publish(port: int, rate: float, seconds: float, packs: Packs) -> int:
 
 def main() -> None:
     port, rate, seconds, nodes, *first = sys.argv[1:]
-    packs = Packs(int(nodes), int(first[0]) if first else 1)
+    packs = Packs(int(nodes), *map(int, first))
     print(publish(int(port), float(rate), float(seconds), packs))
 
 
