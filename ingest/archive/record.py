@@ -3,6 +3,7 @@
 Plain data. It knows neither formats nor the store.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ingest.readings import MAIN_CHANNEL, TimeSource
@@ -30,3 +31,7 @@ class RefusedLine(NamedTuple):
     number: int
     content: bytes
     reason: str
+
+
+Check = Callable[[Record], str | None]
+"""Why a record can't be taken in, of those that whoever takes it in knows; else `None`."""
