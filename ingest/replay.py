@@ -18,7 +18,6 @@ from ingest.store.deadletters import (
     LetterFilter,
     StoredDeadLetter,
     newest_dead_letter,
-    remove_dead_letters,
     select_dead_letters,
 )
 from ingest.store.fold import FoldResult
@@ -78,8 +77,8 @@ class Replay:
     def run(self, chosen: LetterFilter = ALL_LETTERS) -> Iterator[Replayed]:
         """Replay what `chosen` names, oldest first; what is told is durable.
 
-        A letter is removed after its readings are committed: killed in between, the next replay
-        finds them to be repeats. Raises `TransientError` where the store can't be written.
+        A letter goes in the transaction that commits its readings: whenever it is killed, the one
+        or the other is there. Raises `TransientError` where the store can't be written.
         """
         # What the replay itself sets apart is not for this turn.
         newest = self._store.change(newest_dead_letter)
@@ -103,9 +102,8 @@ class Replay:
             if result.refused is None:
                 packs += prepared.packs
                 letters += prepared.letters
-        self._store.commit(packs, letters, replayed=True)
         done = [result.id for result in told if result.refused is None]
-        self._store.change(remove_dead_letters, done)
+        self._store.commit(packs, letters, replayed=done)
         return told
 
     def _read_again(self, letter: StoredDeadLetter) -> tuple[Replayed, Prepared]:

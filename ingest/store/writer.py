@@ -6,7 +6,7 @@ in afterwards. It knows neither JSON nor topics.
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from ingest.store.database import (
     open_for_writing,
     transaction,
 )
-from ingest.store.deadletters import DeadLetter, insert_dead_letters
+from ingest.store.deadletters import DeadLetter, insert_dead_letters, remove_dead_letters
 from ingest.store.encoding import encode_readings
 from ingest.store.fold import FoldResult, fold_journal
 from ingest.store.letters import too_old_letters
@@ -108,12 +108,13 @@ class StoreWriter:
         packs: Sequence[PackToStore],
         letters: Sequence[DeadLetter] = (),
         *,
-        replayed: bool = False,
+        replayed: Collection[int] = (),
     ) -> None:
         """Make packs and dead letters durable, and their numbers received.
 
         Of a time whose readings have been let go, a repeat can be told by its number only:
-        what has none becomes a dead letter, unless it is `replayed` from one.
+        what has none becomes a dead letter. Unless it is of dead letters that are `replayed`: these
+        ids are removed with the same transaction.
         """
         with self._turn, _Failures(self), transaction(self._connection):
             kept_from = self._kept_from()
@@ -123,6 +124,7 @@ class StoreWriter:
             self._append_journal(packs)
             self._mark_received(packs, letters)
             insert_dead_letters(self._connection, letters)
+            remove_dead_letters(self._connection, replayed)
 
     def change(
         self, call: "Callable[Concatenate[sqlite3.Connection, P], T]", *args: P.args, **kw: P.kwargs

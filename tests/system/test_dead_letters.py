@@ -85,7 +85,7 @@ async def test_a_reading_that_a_wrong_clock_refused_comes_to_the_page_after_a_re
     audited = await preau(gateway, "audit")
     assert (audited.returncode, audited.stdout.strip().split(": ")[1]) == (
         0,
-        "1 packs received, 0 lost by their nodes, 0 missing",
+        "1 packs received, 0 of them dead letters, 0 lost by their nodes, 0 missing",
     )
     with running(gateway):
         await eventually(gateway.is_well)
