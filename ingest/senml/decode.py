@@ -204,7 +204,7 @@ class _RecordError(Exception):
 class _Context:
     """The base values in force while the records of one pack are read in order."""
 
-    __slots__ = ("base_name", "bn", "bt", "bu", "bv", "ours", "received_at_ms")
+    __slots__ = ("base_name", "bn", "bt", "bu", "bv", "known", "ours", "received_at_ms")
 
     def __init__(self, base_name: str, received_at_ms: int, *, ours: bool) -> None:
         self.base_name = base_name
@@ -214,6 +214,8 @@ class _Context:
         self.bt: int | float = 0
         self.bu: str | None = None
         self.bv: int | float = 0
+        self.known: tuple[float, int, int] | None = None
+        """(t, measured_at_ms, time source) of the last record: most of a pack share one time."""
 
     def take_base(self, record: _Record) -> None:
         """Base fields hold from their record on (RFC 8428 section 4.1)."""
@@ -226,6 +228,7 @@ class _Context:
                 # An ESP32's floats have 24 bits: such a time is wrong by up to a minute.
                 raise PackError("not_integer", f"bt is {record.bt!r}: must be a JSON integer")
             self.bt = record.bt
+            self.known = None
         if record.bu is not None:
             self.bu = record.bu
         if record.bv is not None:
@@ -264,7 +267,10 @@ class _Context:
                 "bad_channel", f"channel {_show(channel)}: must be 1 to 16 of a-z, 0-9 and -"
             )
         value = self._value(record, quantity)
-        return Reading(key, channel, *self._time(record, value))
+        known = self.known
+        if known is None or known[0] != record.t:
+            known = self.known = (record.t, *self._time(record))
+        return Reading(quantity.name, channel, known[1], value, known[2])
 
     def _value(self, record: _Record, quantity: Quantity) -> float:
         if quantity.kind == "boolean":
@@ -285,8 +291,8 @@ class _Context:
             raise _RecordError("not_finite", f"v is {_show(value)}: must be a finite number")
         return number
 
-    def _time(self, record: _Record, value: float) -> tuple[int, float, int]:
-        """(measured_at_ms, value, time source)."""
+    def _time(self, record: _Record) -> tuple[int, int]:
+        """(measured_at_ms, time source)."""
         try:
             # Whole seconds apart, so that no offset costs the base its milliseconds.
             at_ms = int(self.bt) * 1000 + round((self.bt - int(self.bt) + record.t) * 1000)
@@ -301,7 +307,7 @@ class _Context:
         if at_ms > self.received_at_ms + AHEAD_MS:
             ahead_s = _show((at_ms - self.received_at_ms) // 1000)
             raise _RecordError("time_ahead", f"time is {ahead_s} s ahead: 300 s are allowed")
-        return at_ms, value, source
+        return at_ms, source
 
     def alone(self, record: _Record) -> dict[str, Any]:
         """A record with the base values in force, so that it can be read again by itself."""

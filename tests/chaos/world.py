@@ -135,8 +135,13 @@ def settings_of(influx_port: int) -> str:
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[World]:
-    """Everything started and well; stopped, unmounted and closed at the end, come what may."""
+async def world(
+    folder: Path, module: str = "tests.chaos.gateway_with_clock"
+) -> AsyncIterator[World]:
+    """Everything started and well; stopped, unmounted and closed at the end, come what may.
+
+    `module` is what runs as the gateway.
+    """
     with contextlib.ExitStack() as stack:
         disk = stack.enter_context(small_disk(folder / "disk"))
         broker = stack.enter_context(running(mosquitto_server(folder)))
@@ -150,7 +155,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
                     ("influx", influx.port),
                 )
             }
-            gateway = gateway_of(folder, disk, links, folder / "clock")
+            gateway = gateway_of(folder, disk, links, module)
             stack.enter_context(running(gateway))
             overheard = Overheard(broker.port)
             stack.callback(overheard.close)
@@ -166,8 +171,9 @@ async def world(folder: Path) -> AsyncIterator[World]:
                     await node.stop()
 
 
-def gateway_of(folder: Path, disk: Path, links: dict[str, TcpProxy], clock: Path) -> Gateway:
+def gateway_of(folder: Path, disk: Path, links: dict[str, TcpProxy], module: str) -> Gateway:
     """A gateway behind proxies, its data on the small disk, its clock ours to step."""
+    clock = folder / "clock"
     clock.write_text("0")
     gateway = Gateway(
         folder / "gateway", links["gateway"].port, extra=settings_of(links["influx"].port)
@@ -176,7 +182,6 @@ def gateway_of(folder: Path, disk: Path, links: dict[str, TcpProxy], clock: Path
     text = settings.read_text().replace(f'dir = "{gateway.data}"', f'dir = "{disk / "data"}"')
     settings.write_text(text)
     gateway.data = disk / "data"
-    module = "tests.chaos.gateway_with_clock"
     gateway.command = [sys.executable, "-m", module, str(settings), str(clock)]
     gateway.environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     return gateway

@@ -343,7 +343,7 @@ with StoreWriter(Path(sys.argv[1])) as store:
 """
 
 
-def test_killed_on_the_way_the_letter_is_still_there_and_its_readings_are_not(tmp_path, monkeypatch):
+def test_killed_on_the_way_the_letter_is_there_and_its_readings_are_not(tmp_path, monkeypatch):
     folder = tmp_path / "data"
     with StoreWriter(folder) as store:
         payload = encode_pack(NODE, [Reading("co2", "main", T0, 800)], log=LOG, seq=1, first=1)
