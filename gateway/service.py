@@ -5,18 +5,14 @@ closed, and the caller gets the error. Nothing that was acknowledged is lost by 
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from aiohttp import web
-
+from gateway.broker import broker_of, keep_broker_loop
 from gateway.changes import Changes
 from gateway.clock import now_ms
-from gateway.endpoint import Endpoint
 from gateway.folding import fold_loop
 from gateway.forwarding import (
     EstatePlacements,
@@ -31,8 +27,6 @@ from gateway.gateway_health import GatewayHealth, gateway_health_loop
 from gateway.health import Health
 from gateway.intake import Intake
 from gateway.metrics import Metrics
-from gateway.mqtt.address import BrokerAddress
-from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.mqtt.session import Session
 from gateway.nodes import NodeRegistry
 from gateway.presence import PresenceDesk, stored_presences
@@ -40,22 +34,15 @@ from gateway.readers import ReaderPool
 from gateway.settings import Settings
 from gateway.share import ShareKeeper, client_id_of, gateway_name_of, share_of
 from gateway.upkeep import Upkeep
-from gateway.web.app import create_app
 from gateway.web.context import WebContext
+from gateway.web.server import serve_pages
 from gateway.writer_thread import WriterThread
-from ingest.backoff import backoff_s
-from ingest.errors import ConfigurationError, PreauError
 from ingest.estate.watch import EstateWatch
 from ingest.forwarder.forwarder import Forwarder
 from ingest.latest import LatestReadings
 from ingest.pipeline import Pipeline
 from ingest.store.reader import StoreReader
 from ingest.store.writer import StoreWriter
-
-_log = logging.getLogger(__name__)
-
-_STEADY_S: Final = 60.0
-"""A broker that ran for so long was a good one: its next end starts a new count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +69,7 @@ async def serve(
         stack.callback(writer.close)
         placements = EstatePlacements(lambda: estate.current)
         begin_forwarding(store, [one.name for one in settings.forwarder], placements())
-        address, broker = await stack.enter_async_context(_broker(settings))
+        address, broker = await stack.enter_async_context(broker_of(settings))
         memory = _remembered(settings.data.dir)
         share = ShareKeeper(
             share_of(settings.share), lambda: estate.current, memory.knows, clock_ms
@@ -110,17 +97,9 @@ async def serve(
             settings.forwarder, ServiceStore(readers, store, writer), placements, parts.changes
         )
         show_forwarders(forwarders, parts.metrics)
-        told = GatewayHealth(
-            estate=share.view,
-            placements=placements,
-            latest=parts.latest,
-            nodes=parts.nodes,
-            metrics=parts.metrics,
-            forwarders=forwarders,
-            is_own=share.is_own,
-            gateway=gateway_name_of(settings.share),
+        url = await stack.enter_async_context(
+            serve_pages(_web_context(settings, parts), settings.http.host, settings.http.port)
         )
-        url = await stack.enter_async_context(_http(settings, _web_context(settings, parts)))
         async with asyncio.TaskGroup() as tasks:
             for name, work in {
                 "session": session.run(),
@@ -131,19 +110,37 @@ async def serve(
                 "estate": estate.watch_loop(),
                 "share": share.keep_loop(session),
                 "health": _health_loop(parts, estate, forwarders),
-                **{f"forwarder {one.name}": one.run_loop() for one in forwarders},
-                **{
-                    f"gateway_health {one.name}": gateway_health_loop(
-                        told, one, client_of(one.target()), clock_ms
-                    )
-                    for one in settings.forwarder
-                },
+                **_forwarding(settings, parts, forwarders, placements),
             }.items():
                 tasks.create_task(work, name=name)
             if broker is not None:
-                tasks.create_task(_keep_broker_loop(broker), name="broker")
+                tasks.create_task(keep_broker_loop(broker), name="broker")
             if ready is not None:
                 ready(Service(url))
+
+
+def _forwarding(
+    settings: Settings,
+    parts: "_Parts",
+    forwarders: Sequence[Forwarder],
+    placements: EstatePlacements,
+) -> dict[str, Coroutine[None, None, None]]:
+    """What runs for each InfluxDB, by name."""
+    told = GatewayHealth(
+        estate=parts.share.view,
+        placements=placements,
+        latest=parts.latest,
+        nodes=parts.nodes,
+        metrics=parts.metrics,
+        forwarders=forwarders,
+        is_own=parts.share.is_own,
+        gateway=gateway_name_of(settings.share),
+    )
+    loops = {f"forwarder {one.name}": one.run_loop() for one in forwarders}
+    for one in settings.forwarder:
+        client = client_of(one.target())
+        loops[f"gateway_health {one.name}"] = gateway_health_loop(told, one, client, parts.clock_ms)
+    return loops
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,36 +247,6 @@ def _remembered(folder: Path) -> _Memory:
         return _Memory(stored_presences(presences), LatestReadings(reader.latest()))
 
 
-@asynccontextmanager
-async def _broker(settings: Settings) -> AsyncIterator[tuple[BrokerAddress, EmbeddedBroker | None]]:
-    """The address of the broker, and the embedded one, which runs as long as the block."""
-    address = settings.broker.address()
-    if not settings.broker.embedded:
-        yield address, None
-        return
-    credentials = {address.username: address.password or ""} if address.username else None
-    async with EmbeddedBroker(address.host, address.port, credentials=credentials) as broker:
-        yield broker.address, broker
-
-
-async def _keep_broker_loop(broker: EmbeddedBroker) -> None:
-    """Start the embedded broker again when its process has died; nodes keep what it held."""
-    pauses, loop = backoff_s(), asyncio.get_running_loop()
-    while True:
-        begun_at_s = loop.time()
-        await broker.wait()
-        if loop.time() - begun_at_s > _STEADY_S:
-            pauses = backoff_s()
-        pause_s = next(pauses)
-        _log.warning("the embedded broker has ended, starting it again in %.1f s", pause_s)
-        await asyncio.sleep(pause_s)
-        try:
-            await broker.start()
-        except (PreauError, OSError) as error:
-            # A full disk is one reason: the next try may find room.
-            _log.warning("the embedded broker does not start: %s", error)
-
-
 def _web_context(settings: Settings, parts: _Parts) -> WebContext:
     return WebContext(
         estate=parts.share.view,
@@ -294,27 +261,6 @@ def _web_context(settings: Settings, parts: _Parts) -> WebContext:
         zone=settings.zone,
         read_without_account=settings.http.read_without_account,
     )
-
-
-@asynccontextmanager
-async def _http(settings: Settings, context: WebContext) -> AsyncIterator[str]:
-    """The page, served; its address."""
-    host, port = settings.http.host, settings.http.port
-    runner = web.AppRunner(create_app(context), access_log=None, shutdown_timeout=2)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigurationError(
-                f"the page can't listen on port {port} of {host}: {error.strerror}; choose "
-                "another with http.port in preau.toml or PREAU_HTTP__PORT"
-            ) from error
-        bound: tuple[str, int] = runner.addresses[0][:2]
-        yield f"http://{Endpoint(*bound)}/"
-    finally:
-        await runner.cleanup()
 
 
 async def _health_loop(
