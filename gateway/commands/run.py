@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from gateway.commands.options import settings_option
+from gateway.memory import give_freed_memory_back
 from gateway.running import run_until_stopped
 from gateway.service import Service, serve
 from gateway.settings import load_settings
@@ -24,6 +25,7 @@ def command(settings_file: Path | None) -> None:
     It ends cleanly on Ctrl-C and on SIGTERM. Whatever happens to it, nothing that it has
     acknowledged is lost: start it again.
     """
+    give_freed_memory_back()
     settings = load_settings(settings_file)
 
     def ready(service: Service) -> None:
