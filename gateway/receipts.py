@@ -1,7 +1,8 @@
 """Receipts of contract v1: what a node may now forget. Bytes only, nobody is asked."""
 
-import json
 from collections.abc import Iterable
+
+import msgspec
 
 
 def ranges_of(numbers: Iterable[int]) -> list[list[int]]:
@@ -28,4 +29,4 @@ def encode_receipt(
     if log is not None:
         receipt["log"] = log
     receipt["stored"] = ranges_of(numbers)
-    return json.dumps(receipt, separators=(",", ":")).encode()
+    return msgspec.json.encode(receipt)

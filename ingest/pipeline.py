@@ -125,11 +125,11 @@ class Pipeline:
         readings = []
         for quantity, channel, measured_at_ms, value, source in pack.readings:
             kind = QUANTITIES[quantity]
-            history = histories.get((quantity, channel)) if kind.has_history else None
-            if kind.has_history and (
-                history is None or (history.at_ms or 0) > received_at_ms + AHEAD_MS
-            ):
-                history = histories[series_key(quantity, channel)] = History()
+            history = None
+            if kind.has_history:
+                history = histories.get((quantity, channel))
+                if history is None or (history.at_ms or 0) > received_at_ms + AHEAD_MS:
+                    history = histories[series_key(quantity, channel)] = History()
             quality = judge(kind, value, measured_at_ms, history)
             readings.append((quantity, channel, measured_at_ms, value, quality, source))
         return PackToStore(pack.node, pack.position, received_at_ms, readings)

@@ -34,10 +34,12 @@ class Quantity:
     room_air: bool = False
     """Describes the room (and not the node): goes to the measurement `room_air`."""
 
-    @property
-    def has_history(self) -> bool:
-        """Whether a value is judged by those before it."""
-        return self.max_step is not None or self.frozen_after is not None
+    has_history: bool = field(init=False)
+    """A value is judged by those before it as well."""
+
+    def __post_init__(self) -> None:
+        has_history = self.max_step is not None or self.frozen_after is not None
+        object.__setattr__(self, "has_history", has_history)
 
 
 def _catalogue(*quantities: Quantity) -> MappingProxyType[str, Quantity]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gateway.commands.options import settings_option
-from gateway.memory import give_freed_memory_back
+from gateway.memory import collect_less_often, give_freed_memory_back
 from gateway.running import run_until_stopped
 from gateway.service import Service, serve
 from gateway.settings import load_settings
@@ -26,6 +26,7 @@ def command(settings_file: Path | None) -> None:
     acknowledged is lost: start it again.
     """
     give_freed_memory_back()
+    collect_less_often()
     settings = load_settings(settings_file)
 
     def ready(service: Service) -> None:
