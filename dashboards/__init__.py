@@ -1,1 +1,1 @@
-"""Grafana as code. The dashboards themselves come with the forwarder to InfluxDB."""
+"""Grafana as code: queries, panels, dashboards, alert rules, and what provisions them."""

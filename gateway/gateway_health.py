@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Final
 
 from gateway.metrics import Metrics
-from gateway.nodes import NodeRegistry
+from gateway.nodes import NodeRegistry, Presence
 from gateway.settings_forwarder import ForwarderSettings
 from ingest.errors import PreauError
 from ingest.estate.model import Estate, Node
@@ -65,6 +65,7 @@ class GatewayHealth:
             f"commit_seconds={self.metrics.value('commit_seconds_sum')!r}",
             f"dead_letters={self.metrics.sum_of('preau_dead_letters_total'):.0f}i",
             f"nodes_online={self._online()}i",
+            f"room_bytes={self.metrics.value('store_room_bytes'):.0f}i",
         ]
         return f"gateway={escape_tag(self.gateway)} {','.join(fields)}"
 
@@ -86,6 +87,8 @@ class GatewayHealth:
             cadence_ms = declared.get(node, _DEFAULT_CADENCE_S) * 1000
             presence = self.nodes.get(node)
             fields = [f"online={int(presence is not None and presence.online)}i"]
+            if presence is not None:
+                fields += _said(presence)
             points = self.latest.of_node(node).values()
             if points:
                 silence_ms = max(0, at_ms - max(point.measured_at_ms for point in points))
@@ -96,6 +99,17 @@ class GatewayHealth:
                 f"node={node},room={escape_tag(tags.room)},site={escape_tag(tags.site)} "
                 f"{','.join(fields)}"
             )
+
+
+def _said(presence: Presence) -> Iterator[str]:
+    """What a node said of itself, as far as it did; a version is a string in InfluxDB."""
+    if presence.firmware is not None:
+        quoted = presence.firmware.replace("\\", "/").replace('"', "'").replace("\n", " ")
+        yield f'firmware="{quoted}"'
+    for name in ("boots", "dropped", "rejected"):
+        count = getattr(presence, name)
+        if count is not None:
+            yield f"{name}={count}i"
 
 
 async def gateway_health_loop(

@@ -50,9 +50,13 @@ def texts_in(language: str) -> Texts:
 @cache
 def catalogue() -> dict[str, dict[str, str]]:
     """Every text by language and dotted key."""
-    source = tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))
+    return read_catalogue(Path(__file__).with_name("texts.toml"))
+
+
+def read_catalogue(file: Path) -> dict[str, dict[str, str]]:
+    """The texts of a file of this form, by language and dotted key."""
     found: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
-    _collect(source, (), found)
+    _collect(tomllib.loads(file.read_text(encoding="utf-8")), (), found)
     return found
 
 
