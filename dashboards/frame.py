@@ -82,20 +82,20 @@ def _variable(look: Look, name: str) -> build.QueryVariable:
 
 def room_link(look: Look) -> str:
     """The address of the room in whose row it stands."""
-    chosen = (f"var-{name}={_cell(look, name)}" for name in ("site", "building", "room"))
+    chosen = (f"var-{name}={cell(look, name)}" for name in ("site", "building", "room"))
     return f"/d/{ROOM}?{'&'.join(chosen)}&${{__url_time_range}}"
 
 
 def site_link(look: Look) -> str:
     """The address of the site in whose row it stands."""
-    return f"/d/{SITE}?var-site={_cell(look, 'site')}&${{__url_time_range}}"
+    return f"/d/{SITE}?var-site={cell(look, 'site')}&${{__url_time_range}}"
 
 
-def node_link(look: Look) -> str:
-    """The address of the node in whose row it stands."""
-    chosen = (f"var-{name}={_cell(look, name)}" for name in ("site", "node"))
-    return f"/d/{NODES}?{'&'.join(chosen)}&${{__url_time_range}}"
+def node_link(look: Look, site: str = "${site}") -> str:
+    """The address of the node in whose row it stands; its site is the one chosen, or given."""
+    return f"/d/{NODES}?var-site={site}&var-node={cell(look, 'node')}&${{__url_time_range}}"
 
 
-def _cell(look: Look, name: str) -> str:
+def cell(look: Look, name: str) -> str:
+    """The value in a column of the row in which a link stands."""
     return f'${{__data.fields["{look.texts(f"column.{name}")}"]:percentencode}}'

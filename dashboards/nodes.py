@@ -31,7 +31,6 @@ def build(look: Look) -> dashboard.Dashboard:
 def node_columns(look: Look) -> tuple[Column, ...]:
     """What is known of a node, the longest silent first."""
     return (
-        *places(look),
         Column("node", link=frame.node_link(look)),
         Column("silence", "none", defaults.SILENCE, "down", 1),
         Column("online", "bool_yes_no"),
@@ -42,7 +41,8 @@ def node_columns(look: Look) -> tuple[Column, ...]:
 
 def nodes(look: Look) -> tables.Panel:
     """Every node that was chosen."""
-    return defaults.table(look, "parc.nodes", queries.NODES_NOW, node_columns(look), width=24)
+    columns = (*places(look), *node_columns(look))
+    return defaults.table(look, "parc.nodes", queries.NODES_NOW, columns, width=24)
 
 
 def battery(look: Look) -> timeseries.Panel:

@@ -134,15 +134,15 @@ def room_year(time_zone: str) -> str:
     )
 
 
-def _said_by_nodes(where: str) -> str:
+def _said_by_nodes(where: str, by: str = NODE) -> str:
     return (
         'SELECT last("online") AS "online", last("silence_cadences") AS "silence", '
         'last("firmware") AS "firmware", last("boots") AS "boots" FROM "gateway_health" '
-        f"WHERE {where} AND $timeFilter GROUP BY {NODE}"
+        f"WHERE {where} AND $timeFilter GROUP BY {by}"
     )
 
 
-ROOM_NODES: Final = _said_by_nodes(f"{_A_NODE} AND {_OF_ROOM}")
+ROOM_NODES: Final = _said_by_nodes(f"{_A_NODE} AND {_OF_ROOM}", '"node"')
 
 # The nodes
 

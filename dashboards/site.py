@@ -65,4 +65,4 @@ def week_co2(look: Look) -> statushistory.Panel:
 def week_temperature(look: Look) -> statushistory.Panel:
     """The mean of each hour."""
     query = InfluxQL(queries.site_week("mean", "temperature"), alias=_ROOM)
-    return defaults.grid(look, "site.week_temperature", query, "celsius", defaults.TEMPERATURE)
+    return defaults.grid(look, "site.week_temperature", query, "celsius", defaults.WEEK_TEMPERATURE)

@@ -78,7 +78,7 @@ def silent_nodes(look: Look) -> tables.Panel:
     """Nodes that say nothing, the longest first."""
     columns = (
         *places(look),
-        Column("node", link=frame.node_link(look)),
+        Column("node", link=frame.node_link(look, site=frame.cell(look, "site"))),
         Column("silence", "none", defaults.SILENCE, "down", 1),
     )
     query = queries.silent_nodes(defaults.SILENT_CADENCES)

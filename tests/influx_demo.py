@@ -19,10 +19,10 @@ from simulators.history import history_packs
 from simulators.town import Town, demo_town
 from tests.servers import eventually
 
-NOW_MS = 1_768_300_800_000
-"""Tuesday 13 January 2026, 11:40 in Paris: lessons go on, it is cold outside."""
+NOW_MS = 1_768_293_600_000
+"""Tuesday 13 January 2026, 09:40 in Paris: lessons go on, and not every room is warm yet."""
 DAYS = 8
-SILENT_HOURS = 5
+SILENT_MINUTES = 90
 """For so long the node of the library has sent nothing."""
 MINUTE_MS = 60_000
 HEALTH_MINUTES = 120
@@ -48,7 +48,7 @@ def silent_node(town: Town) -> str:
 def fill(folder: Path, target: Target, *, days: float = DAYS, now_ms: int = NOW_MS) -> Town:
     """Put `days` of the demo town into the store in `folder`, and all of it into `target`."""
     town = demo_town()
-    silent, silent_ms = silent_node(town), now_ms - SILENT_HOURS * 3_600_000
+    silent, silent_ms = silent_node(town), now_ms - SILENT_MINUTES * MINUTE_MS
     start_ms = round(now_ms - days * 86_400_000)
     with StoreWriter(folder) as store:
         store.change(set_forwarders, ["town"])
@@ -73,6 +73,7 @@ async def _ship(
     shipping = asyncio.create_task(forwarder.run_loop())
     last_id = store.change(lambda c: c.execute("SELECT max(id) FROM journal").fetchone()[0])
     await eventually(lambda: store.change(lambda c: forwarder_cursor(c, "town")) == last_id, 60)
+    await eventually(lambda: not forwarder.waiting, 60)
     with StoreReader(folder) as reader:
         latest = LatestReadings(reader.latest())
     async with InfluxV1(target) as client:

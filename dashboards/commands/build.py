@@ -7,6 +7,10 @@ import click
 from dashboards.commands.extra import needed
 from gateway.web.texts import LANGUAGES
 
+with needed("dashboards"):
+    from dashboards.look import look_of
+    from dashboards.tree import tree, write_tree
+
 
 @click.command(
     epilog="Example: preau dashboards build --out /etc/preau/grafana --lang fr",
@@ -36,9 +40,6 @@ def command(folder: Path, lang: str, api: str, time_zone: str) -> None:
     Grafana fills in PREAU_INFLUX_URL, PREAU_INFLUX_DATABASE, PREAU_ALERT_EMAIL and, for v2,
     PREAU_INFLUX_TOKEN, for v1 PREAU_INFLUX_USER and PREAU_INFLUX_PASSWORD, from its environment.
     """
-    with needed("dashboards"):
-        from dashboards.look import look_of  # noqa: PLC0415 - needs an extra
-        from dashboards.tree import tree, write_tree  # noqa: PLC0415 - needs an extra
     files = tree(look_of(lang, time_zone), "v1" if api == "v1" else "v2")
     written = write_tree(folder, files)
     click.echo(f"{len(files)} files in {folder}, {len(written)} of them new or changed")

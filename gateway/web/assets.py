@@ -42,7 +42,7 @@ class Assets:
             for path in sorted(_STATIC.iterdir())
             if path.suffix in _TYPES
         }
-        self._assets[CHART_LIBRARY] = Asset(_plotly_script(), metadata.version("plotly"))
+        self._assets[CHART_LIBRARY] = Asset(chart_library(), metadata.version("plotly"))
         self._packing = asyncio.Lock()
 
     def url(self, name: str) -> str:
@@ -71,7 +71,8 @@ def _pack(path: Path) -> bytes:
     return gzip.compress(path.read_bytes(), 6, mtime=0)
 
 
-def _plotly_script() -> Path:
+def chart_library() -> Path:
+    """The script of the chart library. Raises `ModuleNotFoundError` where it is not installed."""
     spec = find_spec("plotly")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("plotly is not installed: pip install plotly")
