@@ -7,6 +7,9 @@ LOCK := requirements/all.txt
 STUBS_LOCK := requirements/micropython-stubs.txt
 # They stand in for the standard library, so they must not lie among the packages of CPython.
 STUBS := $(VENV)/micropython-stubs
+# `grafana-client` brings a package that takes the place of urllib3, so it must not either.
+GRAFANA_LOCK := requirements/grafana.txt
+GRAFANA := $(VENV)/grafana-client
 ARGS ?=
 
 .PHONY: setup demo test check bench chaos lock clean servers
@@ -24,13 +27,18 @@ $(STUBS)/.ready: $(STAMP) $(STUBS_LOCK)
 	  --target $(STUBS) -r $(STUBS_LOCK)
 	touch $@
 
+$(GRAFANA)/.ready: $(STAMP) $(GRAFANA_LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade \
+	  --target $(GRAFANA) -r $(GRAFANA_LOCK)
+	touch $@
+
 demo: setup
 	@$(BIN)/preau demo $(ARGS)
 
 servers:
 	@sh tests/install_servers.sh
 
-test: setup servers
+test: setup servers $(GRAFANA)/.ready
 	@$(BIN)/python -m tests.run_layers $(ARGS)
 
 check: setup $(STUBS)/.ready
@@ -51,11 +59,13 @@ bench: setup servers
 # Hashes without addresses, for every platform and Python version at once.
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
-	  --extra firmware --extra parquet --group dev pyproject.toml -o $(LOCK)
+	  --extra firmware --extra parquet --extra dashboards --group dev pyproject.toml -o $(LOCK)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	  -c $(LOCK) pyproject.toml -o requirements/run.txt
 	echo micropython-esp32-stubs | uv pip compile --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url - -o $(STUBS_LOCK)
+	echo "grafana-client>=5" | uv pip compile --universal --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url - -o $(GRAFANA_LOCK)
 
 clean:
 	rm -rf $(VENV) dist preau-demo
