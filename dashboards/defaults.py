@@ -166,7 +166,7 @@ def table(
     panel.with_target(InfluxQL(query, "table")).span(width).height(9)
     panel.cell_height(common.TableCellHeight.SM)
     for column in columns:
-        panel.override_by_name(column.title(look), column.properties())
+        panel.override_by_name(column.title(look), column.properties(look))
     names = {column.field: column.title(look) for column in columns}
     panel.with_transformation(
         dashboard.DataTransformerConfig(
@@ -195,6 +195,7 @@ class Column:
     sorted: str | None = None
     """`up` or `down`, of one column."""
     decimals: int | None = None
+    is_yes_or_no: bool = False
     link: str = ""
     """An address; `${__data.fields.x}` is the value of the column that is titled x."""
 
@@ -202,11 +203,18 @@ class Column:
         """What stands above it."""
         return look.texts(f"column.{self.field}")
 
-    def properties(self) -> list[dashboard.DynamicConfigValue]:
+    def properties(self, look: Look) -> list[dashboard.DynamicConfigValue]:
         """What Grafana is told of it."""
         found: dict[str, object] = {}
         if self.unit:
             found["unit"] = self.unit
+        if self.is_yes_or_no:
+            words = (look.texts("word.no"), look.texts("word.yes"))
+            options = {
+                str(value): dashboard.ValueMappingResult(text=word, index=value)
+                for value, word in enumerate(words)
+            }
+            found["mappings"] = [dashboard.ValueMap(options=options)]
         if self.decimals is not None:
             found["decimals"] = self.decimals
         if self.limits:

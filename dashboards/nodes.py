@@ -33,7 +33,7 @@ def node_columns(look: Look) -> tuple[Column, ...]:
     return (
         Column("node", link=frame.node_link(look)),
         Column("silence", "none", defaults.SILENCE, "down", 1),
-        Column("online", "bool_yes_no"),
+        Column("online", is_yes_or_no=True),
         Column("firmware"),
         Column("boots", "none", decimals=0),
     )

@@ -80,8 +80,6 @@ def _number(panel: dashboard.Panel, line: Line) -> Cell:
 
 
 def _written(value: object, unit: str | None, decimals: float | None) -> str:
-    if unit == "bool_yes_no":
-        return "✓" if value else "✗"
     if not isinstance(value, int | float):
         return "" if value is None else str(value)
     if unit == "bytes":
@@ -123,6 +121,9 @@ def _cell(value: object, told: dict[str, Any]) -> Cell:
     colour = ""
     if "thresholds" in told and isinstance(value, int | float):
         colour = _colour(told["thresholds"], value)
+    for mapping in told.get("mappings", ()):
+        if str(value) in mapping.options:
+            return Cell(mapping.options[str(value)].text or "", colour)
     return Cell(_written(value, told.get("unit"), told.get("decimals")), colour)
 
 
