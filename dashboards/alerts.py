@@ -1,4 +1,4 @@
-"""Alert rules: a question about the last minutes, how to reduce it, and from which value on it fires.
+"""Alert rules: a question about the last minutes, and from which value on the answer fires.
 
 Built with the SDK's models, which speak Grafana's HTTP interface; `dashboards.provisioning` turns
 them into the form of its files. No `$` stands anywhere: see `dashboards.queries`.

@@ -161,7 +161,7 @@ def banded(panel: build_curves.Panel) -> build_curves.Panel:
 def table(
     look: Look, key: str, query: str, columns: "tuple[Column, ...]", *, width: int = 12
 ) -> build_table.Panel:
-    """Rows as the query gives them, with these columns in this order, sorted by the first that is."""
+    """Rows as the query gives them, with these columns in this order, sorted as they say."""
     panel = _dressed(build_table.Panel(), look, key, "none", NEUTRAL)
     panel.with_target(InfluxQL(query, "table")).span(width).height(9)
     panel.cell_height(common.TableCellHeight.SM)

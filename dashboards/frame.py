@@ -1,4 +1,4 @@
-"""What dashboards have in common: how they are called, what a reader may choose, links between them."""
+"""What dashboards have in common: their names, what a reader may choose, links between them."""
 
 from typing import Final
 

@@ -44,10 +44,9 @@ class GrafanaHttp:
 
     def data_source(self, name: str) -> dict[str, Any] | None:
         """See `Grafana`."""
-        by_uid = self._found(lambda: self._api.datasource.get_datasource_by_uid(name))
-        if by_uid is not None:
-            return by_uid
-        return self._found(lambda: self._api.datasource.get_datasource_by_name(name))
+        source = self._api.datasource
+        by_uid: dict[str, Any] | None = self._found(lambda: source.get_datasource_by_uid(name))
+        return by_uid or self._found(lambda: source.get_datasource_by_name(name))
 
     def health(self, uid: str) -> str | None:
         """See `Grafana`."""
@@ -124,8 +123,8 @@ class GrafanaHttp:
             return self._away(error)
         if error.status_code in {401, 403}:
             return GrafanaError(
-                f"{self._url} refuses the token ({error.status_code}): it must be that of a service "
-                "account with the role Editor, and not have ended"
+                f"{self._url} refuses the token ({error.status_code}): it must be that of a "
+                "service account with the role Editor, and not have ended"
             )
         return GrafanaError(f"{self._url} answers {error.status_code}: {error.message!s:.300}")
 

@@ -12,7 +12,5 @@ def look_of(language: str, time_zone: str = "Europe/Paris") -> Look:
     try:
         ZoneInfo(time_zone)
     except (ValueError, OSError, KeyError) as error:
-        raise ConfigurationError(
-            f"{time_zone!r} is no time zone, such as Europe/Paris"
-        ) from error
+        raise ConfigurationError(f"{time_zone!r} is no time zone, such as Europe/Paris") from error
     return Look(texts_in(language), time_zone)

@@ -77,7 +77,7 @@ class Change:
 
 
 def check(grafana: Grafana, source: str) -> str:
-    """The uid of the data source `source`, if this Grafana and it will do. Raises `GrafanaError`."""
+    """The uid of the data source, if this Grafana and it will do. Raises `GrafanaError`."""
     version = grafana.version()
     major = version.partition(".")[0]
     if not major.isdigit() or int(major) < OLDEST:
@@ -89,7 +89,9 @@ def check(grafana: Grafana, source: str) -> str:
             "InfluxQL, and name it by --datasource"
         )
     if found.get("type") != SOURCE_TYPE:
-        raise GrafanaError(f"the data source {source!r} is of type {found.get('type')!r}, not InfluxDB")
+        raise GrafanaError(
+            f"the data source {source!r} is of type {found.get('type')!r}, not InfluxDB"
+        )
     language = (found.get("jsonData") or {}).get("version") or "InfluxQL"
     if language != "InfluxQL":
         raise GrafanaError(

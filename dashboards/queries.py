@@ -57,9 +57,7 @@ ROOMS_MEASURED: Final = (
 
 def rooms_above(co2_ppm: int) -> str:
     """How many rooms have more."""
-    return (
-        f'SELECT count("co2") AS "rooms" FROM ({_last_by_room("co2")}) WHERE "co2" > {co2_ppm:d}'
-    )
+    return f'SELECT count("co2") AS "rooms" FROM ({_last_by_room("co2")}) WHERE "co2" > {co2_ppm:d}'
 
 
 def rooms_below(temperature_c: int) -> str:

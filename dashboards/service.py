@@ -31,7 +31,9 @@ def build(look: Look) -> dashboard.Dashboard:
 def rate(look: Look) -> timeseries.Panel:
     """Packs and readings a second."""
     found = (
-        InfluxQL(queries.per_second(name), alias=f"{_GATEWAY} · {look.texts(f'service.rate.{name}')}")
+        InfluxQL(
+            queries.per_second(name), alias=f"{_GATEWAY} · {look.texts(f'service.rate.{name}')}"
+        )
         for name in ("packs", "readings")
     )
     return defaults.curves(look, "service.rate", "cps", *found)

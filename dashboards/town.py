@@ -94,9 +94,7 @@ def sites_temperature(look: Look) -> timeseries.Panel:
 def sites_co2(look: Look) -> timeseries.Panel:
     """The stuffiest room of each site."""
     query = InfluxQL(queries.SITES_CO2, alias="$tag_site")
-    panel = defaults.curves(
-        look, "ville.sites_co2", "ppm", query, limits=defaults.CO2, width=6
-    )
+    panel = defaults.curves(look, "ville.sites_co2", "ppm", query, limits=defaults.CO2, width=6)
     return defaults.banded(panel)
 
 

@@ -65,9 +65,7 @@ def fill(folder: Path, target: Target, *, days: float = DAYS, now_ms: int = NOW_
     return town
 
 
-async def _ship(
-    folder: Path, store: StoreWriter, town: Town, target: Target, now_ms: int
-) -> None:
+async def _ship(folder: Path, store: StoreWriter, town: Town, target: Target, now_ms: int) -> None:
     placements = Placements.of(town.estate)
     forwarder = Forwarder("town", InfluxV1(target), _Access(store), lambda: placements)
     shipping = asyncio.create_task(forwarder.run_loop())
@@ -95,14 +93,17 @@ def _healths(town: Town, latest: LatestReadings, forwarder: Forwarder, now_ms: i
         if minute % 40 == 0:
             metrics.dead_letters.labels("wrong_unit").inc()
             metrics.repeats.inc(3)
-        yield at_ms, GatewayHealth(
-            estate=lambda: town.estate,
-            placements=lambda: Placements.of(town.estate),
-            latest=latest,
-            nodes=_registry(town, minute),
-            metrics=metrics,
-            forwarders=[forwarder],
-            gateway="passerelle",
+        yield (
+            at_ms,
+            GatewayHealth(
+                estate=lambda: town.estate,
+                placements=lambda: Placements.of(town.estate),
+                latest=latest,
+                nodes=_registry(town, minute),
+                metrics=metrics,
+                forwarders=[forwarder],
+                gateway="passerelle",
+            ),
         )
 
 

@@ -34,10 +34,16 @@ with needed("dashboards"):
     help="The page to write.",
 )
 @click.option("--lang", type=click.Choice(LANGUAGES), default="fr", show_default=True)
-@click.option("--forwarder", "name", help="Which InfluxDB of the settings, where there are several.")
+@click.option(
+    "--forwarder", "name", help="Which InfluxDB of the settings, where there are several."
+)
 @click.option("--at", "at_text", help="Until when, instead of now: 2026-11-22T10:00.")
 @click.option(
-    "--choose", "choices", multiple=True, metavar="NAME=VALUE", help="For site, building, room, node."
+    "--choose",
+    "choices",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="For site, building, room, node.",
 )
 def command(
     settings_file: Path | None,
@@ -45,6 +51,7 @@ def command(
     lang: str,
     name: str | None,
     at_text: str | None,
+    *,
     choices: tuple[str, ...],
 ) -> int:
     """Ask the InfluxDB of the settings what each panel asks, and write the answers as one page.

@@ -1,7 +1,7 @@
 """What InfluxDB answers to the queries of a dashboard, as Grafana would name it."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,8 +9,9 @@ from grafana_foundation_sdk.models import dashboard
 
 from dashboards.influxql import InfluxQL
 from dashboards.preview.expand import Chosen, Window, choose, expand
+from ingest.queries.influxql import Rows
 
-Series = list[dict[str, Any]]
+Series = Rows
 """As InfluxDB gives them: `name`, `tags`, `columns`, `values`; times in milliseconds."""
 Ask = Callable[[str], Awaitable[Series]]
 
@@ -87,20 +88,20 @@ async def choices(one: dashboard.Dashboard, ask: Ask, wanted: Chosen) -> dict[st
     return chosen
 
 
-def _rows(series: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _rows(series: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for values in series["values"]:
         row = dict(zip(series["columns"], values, strict=True))
         yield {"Time": row.pop("time", None), **series.get("tags", {}), **row}
 
 
-def _lines(series: dict[str, Any], alias: str) -> Iterator[Line]:
+def _lines(series: Mapping[str, Any], alias: str) -> Iterator[Line]:
     times = [row[0] for row in series["values"]]
     for place, column in enumerate(series["columns"][1:], 1):
         name = _name(series, column, alias)
         yield Line(name, times, [row[place] for row in series["values"]])
 
 
-def _name(series: dict[str, Any], column: str, alias: str) -> str:
+def _name(series: Mapping[str, Any], column: str, alias: str) -> str:
     def fill(match: re.Match[str]) -> str:
         of_tag, word = match.groups()
         if of_tag:

@@ -112,7 +112,10 @@ def _table(
         for override in (panel.field_config.overrides if panel.field_config else ())
     }
     return tuple(titles), tuple(
-        tuple(_cell(row.get(name), told.get(title, {})) for name, title in zip(fields, titles, strict=True))
+        tuple(
+            _cell(row.get(name), told.get(title, {}))
+            for name, title in zip(fields, titles, strict=True)
+        )
         for row in rows
     )
 
@@ -195,9 +198,7 @@ def _grid(panel: dashboard.Panel, answer: Answer, zone: ZoneInfo) -> dict[str, A
     values = [[of.get(at) for at in times] for of in by_line]
     kinds = [[None if v is None else _step_of(steps, v) for v in row] for row in values]
     count = max(len(steps), 1)
-    scale = [
-        [edge / count, step.color] for n, step in enumerate(steps) for edge in (n, n + 1)
-    ]
+    scale = [[edge / count, step.color] for n, step in enumerate(steps) for edge in (n, n + 1)]
     heat = {
         "type": "heatmap",
         "x": _local(times, zone),

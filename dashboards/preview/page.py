@@ -55,9 +55,7 @@ def _sheet(sheet: Sheet, nothing: str) -> str:
 
 def _panel(panel: Drawn, key: str, nothing: str) -> str:
     column, row, width, height = panel.place
-    style = (
-        f"grid-column:{column}/span {width};grid-row:{row}/span {height};"
-    )
+    style = f"grid-column:{column}/span {width};grid-row:{row}/span {height};"
     return (
         f'<article style="{style}"><h3 title="{escape(panel.description)}">'
         f"{escape(panel.title)}</h3>{''.join(_inside(panel, key, nothing))}</article>"
@@ -66,7 +64,8 @@ def _panel(panel: Drawn, key: str, nothing: str) -> str:
 
 def _inside(panel: Drawn, key: str, nothing: str) -> Iterator[str]:
     if panel.number:
-        yield f'<p class="number" style="color:{panel.number.colour}">{escape(panel.number.text)}</p>'
+        number = escape(panel.number.text)
+        yield f'<p class="number" style="color:{panel.number.colour}">{number}</p>'
     elif panel.rows:
         head = "".join(f"<th>{escape(title)}</th>" for title in panel.head)
         yield f'<div class="rows"><table><thead><tr>{head}</tr></thead><tbody>'

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
+from grafana_foundation_sdk.models import dashboard
+
 from dashboards.defaults import Look
 from dashboards.influxql import register
 from dashboards.preview.answers import Ask, answer, choices, panels_of
@@ -10,7 +12,6 @@ from dashboards.preview.expand import Window
 from dashboards.preview.figure import drawn
 from dashboards.preview.page import Sheet, page_of
 from dashboards.tree import dashboards
-from grafana_foundation_sdk.models import dashboard
 from ingest.errors import ConfigurationError
 from ingest.forwarder.query import InfluxQuery
 
@@ -24,9 +25,7 @@ async def preview(
     """
     register()
     async with influx:
-        sheets = [
-            await _sheet(one, look, now_ms, wanted, influx.ask) for one in dashboards(look)
-        ]
+        sheets = [await _sheet(one, look, now_ms, wanted, influx.ask) for one in dashboards(look)]
     heading = f"{look.texts('folder.title')} – {look.texts('preview.title')}"
     empty = [
         f"{sheet.title} – {panel.title}"

@@ -59,7 +59,9 @@ async def test_every_panel_is_drawn_and_nothing_is_fetched(town: Path, tmp_path:
     figures = await page.locator(".figure").count()
     assert figures > 20
     # What was drawn has lines, bars or cells in it, and not only axes.
-    await expect(page.locator(".figure:has(.trace, .heatmaplayer image, .bars)")).to_have_count(figures)
+    await expect(page.locator(".figure:has(.trace, .heatmaplayer image, .bars)")).to_have_count(
+        figures
+    )
     salle = page.locator("#preau-salle")
     await expect(salle.locator("h2")).to_contain_text("cm1")
     await expect(page.locator("#preau-ville .number").first).to_have_text("12")

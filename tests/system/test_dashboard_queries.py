@@ -28,9 +28,7 @@ from tests.servers import running
 
 LOOK = look_of("fr")
 PANELS = {
-    f"{one.uid} {panel.title}": (one, panel)
-    for one in dashboards(LOOK)
-    for panel in panels_of(one)
+    f"{one.uid} {panel.title}": (one, panel) for one in dashboards(LOOK) for panel in panels_of(one)
 }
 
 
@@ -86,7 +84,9 @@ async def test_a_panel_has_something_to_show(filled: Filled, name: str):
             ), f"{column} of {query.text}"
 
 
-@pytest.mark.parametrize("name", [name for name, (_, panel) in PANELS.items() if panel.type_val == "table"])
+@pytest.mark.parametrize(
+    "name", [name for name, (_, panel) in PANELS.items() if panel.type_val == "table"]
+)
 async def test_a_table_has_the_columns_that_it_names(filled: Filled, name: str):
     one, panel = PANELS[name]
     chosen = await choices(one, filled.ask, {})
@@ -141,7 +141,7 @@ def newest(filled: Filled, quantity: str) -> dict[str, tuple[int, float]]:
 
 async def test_the_rooms_of_the_town_are_those_of_the_api(filled: Filled):
     """The table says of each room what its node measured last, and none is left out."""
-    one, panel = PANELS["preau-ville Air : les plus chargées d’abord"]
+    _, panel = PANELS["preau-ville Air : les plus chargées d’abord"]
     window = Window(NOW_MS - 24 * 3_600_000, NOW_MS, "1m")
     found = await answer(panel, window, {}, filled.ask)
     rooms = {f"{row['site']}/{row['room']}": row for row in found.rows}
@@ -154,7 +154,7 @@ async def test_the_rooms_of_the_town_are_those_of_the_api(filled: Filled):
 
 async def test_a_curve_says_what_the_store_says(filled: Filled):
     """The mean of each step is that of the readings in it."""
-    one, panel = PANELS["preau-salle CO₂"]
+    one, _ = PANELS["preau-salle CO₂"]
     panel = next(p for p in panels_of(one) if p.title == "CO₂" and p.type_val == "timeseries")
     room = next(room for room in filled.town.rooms if room.ref == "prevert/cm1")
     chosen = {"site": "prevert", "building": "principal", "room": "cm1"}

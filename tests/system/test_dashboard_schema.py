@@ -30,7 +30,14 @@ def validator() -> jsonschema.Draft7Validator:
         INSTALLED.mkdir(exist_ok=True)
         for path in SOURCES.iterdir():
             (INSTALLED / path.name).write_bytes(path.read_bytes())
-        install = [npm, "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"]
+        install = [
+            npm,
+            "install",
+            "--ignore-scripts",
+            "--no-package-lock",
+            "--no-audit",
+            "--no-fund",
+        ]
         run([*install, "--silent"])
         schema.write_text(run([npm, "run", "--silent", "schema"]))
     return jsonschema.Draft7Validator(json.loads(schema.read_text()))

@@ -18,9 +18,7 @@ from tests.http_peer import Answer, http_peer
 from tests.servers import free_port
 
 CLIENT = Path(sys.prefix) / "grafana-client"
-ALL = sorted(
-    Path(name).stem for name in tree(look_of("fr")) if name.startswith("dashboards/")
-)
+ALL = sorted(Path(name).stem for name in tree(look_of("fr")) if name.startswith("dashboards/"))
 
 
 @pytest.fixture
@@ -97,9 +95,7 @@ async def test_another_data_source_is_named_in_every_query(token: Path):
     grafana = GrafanaPeer()
     grafana.source |= {"uid": "other-uid", "name": "Influx de la ville"}
     async with http_peer(rule=grafana.rule) as http:
-        code, _, err = await push(
-            http.url, token, "--datasource", "Influx de la ville", "--alerts"
-        )
+        code, _, err = await push(http.url, token, "--datasource", "Influx de la ville", "--alerts")
     assert (code, err) == (0, "")
     everything = f"{grafana.dashboards}{grafana.groups}"
     assert "preau-influxdb" not in everything
@@ -144,9 +140,9 @@ async def test_what_was_there_before_is_there_again_after_a_failure(token: Path)
     assert grafana.writes.count("POST /dashboards/db") > 2
 
 
-async def test_a_refused_token_is_said_without_showing_it(token: Path):
+def test_a_refused_token_is_said_without_showing_it(token: Path):
     token.write_text("glsa_wrong\n")
-    words = await refused(GrafanaPeer(), token)
+    words = asyncio.run(refused(GrafanaPeer(), token))
     assert "refuses the token (401)" in words
     assert "glsa_wrong" not in words
 
@@ -165,8 +161,8 @@ async def test_something_else_there(token: Path):
     assert "is no Grafana" in err
 
 
-async def test_a_token_that_others_may_read_is_refused(token: Path):
+def test_a_token_that_others_may_read_is_refused(token: Path):
     token.chmod(0o644)
-    code, out, err = await push("http://127.0.0.1:1", token)
+    code, out, err = asyncio.run(push("http://127.0.0.1:1", token))
     assert (code, out) == (2, "")
     assert "chmod 600" in err

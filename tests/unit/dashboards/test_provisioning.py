@@ -161,9 +161,7 @@ def read(name: str, language: str = "fr", api="v2") -> Any:
     return yaml.safe_load(text_of(name, language, api))
 
 
-@pytest.mark.parametrize(
-    ("api", "secrets"), [("v2", {"httpHeaderValue1"}), ("v1", {"password"})]
-)
+@pytest.mark.parametrize(("api", "secrets"), [("v2", {"httpHeaderValue1"}), ("v1", {"password"})])
 def test_the_data_source(api: str, secrets: set[str]):
     (source,) = Sources.model_validate(read("datasources/preau", api=api)).datasources
     assert source.uid == SOURCE_UID

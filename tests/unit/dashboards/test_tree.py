@@ -110,13 +110,12 @@ def test_panels_do_not_overlap(one: dashboard.Dashboard):
 
 
 def test_links_lead_to_dashboards_and_variables_that_there_are():
-    variables = {
-        one.uid: {v.name for v in (one.templating.list_val or [])}
-        for _, one in BOTH
-    }
+    variables = {one.uid: {v.name for v in (one.templating.list_val or [])} for _, one in BOTH}
     found = 0
     for _, one in BOTH:
-        for target, query in re.findall(r'"/d/([a-z-]+)\?((?:[^"\\]|\\.)+)"', as_json(one).decode()):
+        for target, query in re.findall(
+            r'"/d/([a-z-]+)\?((?:[^"\\]|\\.)+)"', as_json(one).decode()
+        ):
             names = set(re.findall(r"var-([a-z]+)=", query))
             assert names <= variables[target], f"{one.uid} → {target}"
             found += 1
