@@ -17,8 +17,6 @@ with needed("dashboards"):
     from dashboards.look import look_of
     from dashboards.push import apply, changes, check
     from dashboards.tree import tree
-with needed("grafana"):
-    from dashboards.grafana_http import GrafanaHttp
 
 
 @click.command(
@@ -58,6 +56,8 @@ def command(
     Everything is checked before anything is written: the token, Grafana's version, the data source
     and whether its database answers. Where a step fails, those before it are undone.
     """
+    with needed("grafana"):
+        from dashboards.grafana_http import GrafanaHttp  # noqa: PLC0415 - an extra of its own
     look = look_of(lang, time_zone)
     grafana = GrafanaHttp(url, read_secret(token_file, "--token-file"))
     uid = check(grafana, datasource)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import BrowserContext, expect
 
 from ingest.forwarder.target import Target
 from tests.influx import influxdb_server
@@ -42,7 +42,10 @@ def preview(settings: Path, out: Path, *arguments: str) -> subprocess.CompletedP
     )
 
 
-async def test_every_panel_is_drawn_and_nothing_is_fetched(town: Path, tmp_path: Path, page: Page):
+async def test_every_panel_is_drawn_and_nothing_is_fetched(
+    town: Path, tmp_path: Path, browser: BrowserContext
+):
+    page = await browser.new_page()
     out = tmp_path / "preview.html"
     done = preview(town, out, "--choose", "room=cm1")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
