@@ -10,11 +10,11 @@ import gateway.service
 from ingest.store.writer import StoreWriter
 from tests.chaos import gateway_with_clock
 
-LATER_S = 0.5
+LATER_S = 2.0
 
 
 class EagerWriter(StoreWriter):
-    """Says that packs are durable, and makes them so half a second later."""
+    """Says that packs are durable, and makes them so two seconds later."""
 
     def __init__(self, folder) -> None:
         super().__init__(folder)
