@@ -59,7 +59,8 @@ bench: setup servers
 # Hashes without addresses, for every platform and Python version at once.
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
-	  --extra firmware --extra parquet --extra dashboards --group dev pyproject.toml -o $(LOCK)
+	  --extra firmware --extra flash --extra simulators --extra parquet --extra dashboards \
+	  --group dev pyproject.toml -o $(LOCK)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	  -c $(LOCK) pyproject.toml -o requirements/run.txt
 	echo micropython-esp32-stubs | uv pip compile --generate-hashes --python-version 3.11 --no-header \
