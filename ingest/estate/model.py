@@ -180,6 +180,10 @@ class Node(EstateModel):
 
     id: NodeId
     name: Name | None = None
+    model: Name | None = None
+    """What kind of board and sensors it is, for people."""
+    removed: Instant | None = None
+    """When it was taken out of service. Its placements stay, since old readings belong there."""
     cadence_s: Annotated[int, Field(ge=1, le=86_400)] = 300
     placements: tuple[Placement, ...] = Field(default=(), alias="placement", strict=False)
 
