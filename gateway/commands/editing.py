@@ -1,6 +1,7 @@
 """What commands share that edit the estate: the editor, the time, and what is told at the end."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -26,12 +27,16 @@ def moment(option: str, text: str | None, settings: Settings) -> datetime:
     return datetime.fromtimestamp(at_ms // 1000, UTC)
 
 
-def tell(node: str, edit: Edit, *, as_json: bool) -> None:
-    """Say what was done, or that there was nothing to do."""
+def tell(node: str, edit: Edit, also: Sequence[str] = (), *, as_json: bool) -> None:
+    """Say what was done to the estate, or that there was nothing to do, and what else was done."""
     file = str(edit.file) if edit.file is not None else None
     if as_json:
-        click.echo(json.dumps({"node": node, "said": edit.said, "changed_file": file}, indent=2))
-    elif file is None:
+        told = {"node": node, "said": edit.said, "changed_file": file, "also": list(also)}
+        click.echo(json.dumps(told, indent=2))
+        return
+    if file is None:
         click.echo(f"{node} {edit.said} already; nothing was changed")
     else:
         click.echo(f"{node} {edit.said} ({file})")
+    for sentence in also:
+        click.echo(f"{node}: {sentence}")
