@@ -14,7 +14,7 @@ from gateway.mosquitto.reload import reload_broker
 
 @dataclass(frozen=True, slots=True)
 class AfterRemoval:
-    """One thing to do for a node. `run` returns what it did, a sentence, or raises a `PreauError`."""
+    """One thing to do for a node. `run` returns what it did, or raises a `PreauError`."""
 
     what: str
     """A noun for people: `its account at the broker`."""

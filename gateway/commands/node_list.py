@@ -4,17 +4,27 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 import click
 
+from gateway.clock import now_ms
 from gateway.commands.options import json_option, settings_option
-from gateway.nodes import NodeRegistry, Presence
+from gateway.nodes import NodeRegistry
 from gateway.presence import stored_presences
 from gateway.settings import Settings, load_settings
 from ingest.audit import size_of
+from ingest.estate.model import Node
 from ingest.estate.watch import EstateWatch
+from ingest.readings import MAIN_CHANNEL
 from ingest.store.database import FILE_NAME
 from ingest.store.reader import StoreReader
+
+REMOVED: Final = "removed"
+_CELLS: Final = "{:<12}  {:<32}  {:<11}  {:<7}  {:<8}  {:<16}  {:<16}"
+_HEADER: Final = _CELLS.format(
+    "NODE", "ROOM", "STATE", "BATTERY", "FIRMWARE", "HEARD", "MEASURED"
+).rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +32,14 @@ class NodeRow:
     """One line of the list. Times are Unix milliseconds; `None` is "not known"."""
 
     node: str
+    name: str | None
+    model: str | None
     room: str | None
     state: str
     firmware: str | None
     sensors: list[str]
+    battery_v: float | None
+    last_heard_at_ms: int | None
     last_measured_at_ms: int | None
     missing_packs: int
     lost_packs: int
@@ -35,28 +49,44 @@ class NodeRow:
 
 @click.command(
     epilog="Example: preau node list --json | jq '.[] | select(.state != \"online\")'",
-    short_help="List nodes: room, state, firmware, last reading.",
+    short_help="List nodes: room, state, last heard, battery, firmware.",
 )
+@click.option("--room", metavar="SITE[/ROOM]", help="Only those of a site, or of a room.")
+@click.option("--removed", "with_removed", is_flag=True, help="Those out of service as well.")
 @settings_option
 @json_option
-def command(settings_file: Path | None, *, as_json: bool) -> None:
+def command(
+    settings_file: Path | None, *, room: str | None, with_removed: bool, as_json: bool
+) -> None:
     """List every node that the estate declares or that has spoken.
 
-    Missing packs are numbers that a node gave and that have not arrived yet; lost packs are those
-    that it says it let go. Dropped and rejected packs are what the node itself counts: let go
-    by a full outbox, and set aside because they were never receipted.
+    Heard is when it last said anything, a presence or readings. Missing packs are numbers that a
+    node gave and that have not arrived yet; lost packs are those that it says it let go. Dropped
+    and rejected packs are what the node itself counts: let go by a full outbox, and set aside
+    because they were never receipted.
     """
-    rows = list_nodes(load_settings(settings_file), time.time_ns() // 1_000_000)
+    rows = [
+        row
+        for row in list_nodes(load_settings(settings_file), now_ms())
+        if (with_removed or row.state != REMOVED) and _is_in(row, room)
+    ]
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     if not rows:
-        click.echo("No node is declared in the estate, and none has spoken yet.")
+        nothing = "No node is declared in the estate, and none has spoken yet."
+        click.echo(nothing if room is None else f"No node is in {room}.")
+        return
+    click.echo(_HEADER)
     for row in rows:
         click.echo(_line(row))
 
 
-def list_nodes(settings: Settings, now_ms: int) -> list[NodeRow]:
+def _is_in(row: NodeRow, room: str | None) -> bool:
+    return room is None or row.room == room or (row.room or "").startswith(f"{room}/")
+
+
+def list_nodes(settings: Settings, at_ms: int) -> list[NodeRow]:
     """The rows, declared nodes first in the order of the estate."""
     estate = EstateWatch(settings.estate_file, settings.zone).current
     declared = [node.id for node in estate.nodes]
@@ -65,7 +95,10 @@ def list_nodes(settings: Settings, now_ms: int) -> list[NodeRow]:
         with StoreReader(settings.data.dir) as reader:
             known = _read(reader)
     others = [node for node in known.nodes if node not in set(declared)]
-    return [_row(node, estate.placement(node, now_ms), known) for node in declared + others]
+    return [
+        _row(node, estate.node(node), estate.placement(node, at_ms), known)
+        for node in declared + others
+    ]
 
 
 @dataclass(slots=True)
@@ -75,6 +108,8 @@ class _Known:
     nodes: list[str] = field(default_factory=list)
     presences: NodeRegistry = field(default_factory=NodeRegistry)
     last_ms: dict[str, int] = field(default_factory=dict)
+    heard_ms: dict[str, int] = field(default_factory=dict)
+    battery_v: dict[str, float] = field(default_factory=dict)
     gaps: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -82,22 +117,33 @@ def _read(reader: StoreReader) -> _Known:
     said = ((node, *presence) for node, presence in reader.presences().items())
     known = _Known(reader.nodes(), stored_presences(said))
     for series, point in reader.latest():
-        known.last_ms[series.node] = max(point.measured_at_ms, known.last_ms.get(series.node, 0))
+        node = series.node
+        known.last_ms[node] = max(point.measured_at_ms, known.last_ms.get(node, 0))
+        known.heard_ms[node] = max(point.received_at_ms, known.heard_ms.get(node, 0))
+        if series.quantity == "battery" and series.channel == MAIN_CHANNEL:
+            known.battery_v[node] = point.value
+    for presence in known.presences.all():
+        heard = known.heard_ms.get(presence.node, 0)
+        known.heard_ms[presence.node] = max(presence.received_at_ms, heard)
     for log in reader.logs():
         missing, lost = known.gaps.get(log.node, (0, 0))
         known.gaps[log.node] = (missing + size_of(log.missing()), lost + size_of(log.lost()))
     return known
 
 
-def _row(node: str, room: str | None, known: _Known) -> NodeRow:
+def _row(node: str, declared: Node | None, room: str | None, known: _Known) -> NodeRow:
     presence = known.presences.get(node)
     missing, lost = known.gaps.get(node, (0, 0))
     return NodeRow(
         node=node,
+        name=declared.name if declared else None,
+        model=declared.model if declared else None,
         room=room,
-        state=_state(presence, has_readings=node in known.last_ms),
+        state=_state_of(node, declared, known),
         firmware=presence.firmware if presence else None,
         sensors=list(presence.sensors) if presence else [],
+        battery_v=known.battery_v.get(node),
+        last_heard_at_ms=known.heard_ms.get(node),
         last_measured_at_ms=known.last_ms.get(node),
         missing_packs=missing,
         lost_packs=lost,
@@ -106,22 +152,31 @@ def _row(node: str, room: str | None, known: _Known) -> NodeRow:
     )
 
 
-def _state(presence: Presence | None, *, has_readings: bool) -> str:
+def _state_of(node: str, declared: Node | None, known: _Known) -> str:
+    """A node that speaks after it was taken out of service is there."""
+    presence = known.presences.get(node)
+    if declared is not None and declared.is_gone(known.heard_ms.get(node)):
+        return REMOVED
     if presence is None:
-        return "no presence" if has_readings else "never seen"
+        return "no presence" if node in known.last_ms else "never seen"
     if presence.online:
         return "online"
     return "asleep" if presence.asleep else "offline"
 
 
 def _line(row: NodeRow) -> str:
-    when = "never"
-    if row.last_measured_at_ms is not None:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.last_measured_at_ms / 1000))
     gaps = ""
     if row.missing_packs or row.lost_packs:
         gaps = f"  missing {row.missing_packs}, lost {row.lost_packs}"
     if row.dropped_packs or row.rejected_packs:
         gaps += f"  dropped {row.dropped_packs or 0}, rejected {row.rejected_packs or 0}"
-    place = row.room or "to be placed"
-    return f"{row.node}  {place:<32}  {row.state:<11}  {row.firmware or '-':<8}  {when}{gaps}"
+    battery = "-" if row.battery_v is None else f"{row.battery_v:.2f} V"
+    place = row.room or ("-" if row.state == REMOVED else "to be placed")
+    cells = (row.node, place, row.state, battery, row.firmware or "-")
+    return _CELLS.format(*cells, _when(row.last_heard_at_ms), _when(row.last_measured_at_ms)) + gaps
+
+
+def _when(at_ms: int | None) -> str:
+    if at_ms is None:
+        return "never"
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_ms / 1000))

@@ -119,6 +119,8 @@ def _unplaced(look: Look, nodes: NodeRegistry) -> Iterable[UnplacedNode]:
             # All that it sent was refused: it is found among the dead letters.
             continue
         declared = estate.node(node)
+        if declared is not None and declared.is_gone(max(times)):
+            continue
         yield UnplacedNode(
             node,
             declared.name if declared is not None else None,

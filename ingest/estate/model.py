@@ -187,6 +187,10 @@ class Node(EstateModel):
     cadence_s: Annotated[int, Field(ge=1, le=86_400)] = 300
     placements: tuple[Placement, ...] = Field(default=(), alias="placement", strict=False)
 
+    def is_gone(self, last_heard_ms: int | None) -> bool:
+        """Whether it was taken out of service and has said nothing since."""
+        return self.removed is not None and (last_heard_ms or 0) <= to_ms(self.removed)
+
 
 class EstateHead(EstateModel):
     """What `estate.toml` says once for all sites."""

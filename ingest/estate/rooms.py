@@ -10,6 +10,8 @@ from ingest.errors import ConfigurationError
 from ingest.estate.model import Estate, RoomPlace
 
 _MOST_SUGGESTED: Final = 3
+# Rooms of one site are alike by its name alone.
+_ALIKE: Final = 0.75
 
 
 class UnknownRoomError(ConfigurationError):
@@ -40,5 +42,6 @@ def _near(estate: Estate, text: str) -> list[str]:
         for place in estate.rooms()
         if typed.rpartition("/")[2] in {place.room.id, place.room.name.casefold()}
     ]
-    similar = difflib.get_close_matches(typed, [place.ref for place in estate.rooms()], n=3)
+    refs = [place.ref for place in estate.rooms()]
+    similar = difflib.get_close_matches(typed, refs, n=3, cutoff=_ALIKE)
     return list(dict.fromkeys([*named, *similar]))[:_MOST_SUGGESTED]
