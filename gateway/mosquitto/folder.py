@@ -98,8 +98,11 @@ def _write_rules(folder: Path, plan: BrokerPlan) -> None:
 
 
 def _user_id(owner: str) -> int:
+    """The number of a user of this machine, or that of one in a container, who is unknown here."""
+    if owner.isdecimal() and len(owner) < 10:
+        return int(owner)
     try:
-        return int(owner) if owner.isdecimal() else pwd.getpwnam(owner).pw_uid
+        return pwd.getpwnam(owner).pw_uid
     except KeyError as error:
         raise ConfigurationError(
             f"owner {owner!r}: there is no such user on this machine"
