@@ -66,8 +66,8 @@ def write_broker_folder(folder: Path, plan: BrokerPlan) -> Changes:
         if is_node_id(require_user_name(user)):
             raise ConfigurationError(f"account {user!r}: a gateway must not be called as a node is")
     user_id = None if plan.owner is None else _user_id(plan.owner)
-    make_folder(folder, mode=0o755)
-    make_folder(plan.credentials)
+    make_folder(folder, is_private=False)
+    make_folder(plan.credentials, is_private=True)
     with Accounts.changing(folder, plan.credentials) as accounts:
         changes = accounts.sync((*plan.gateways, *plan.nodes))
         _write_rules(folder, plan)
@@ -98,8 +98,11 @@ def _write_rules(folder: Path, plan: BrokerPlan) -> None:
 
 
 def _user_id(owner: str) -> int:
+    """The number of a user of this machine, or that of one in a container, who is unknown here."""
+    if owner.isdecimal() and len(owner) < 10:
+        return int(owner)
     try:
-        return int(owner) if owner.isdecimal() else pwd.getpwnam(owner).pw_uid
+        return pwd.getpwnam(owner).pw_uid
     except KeyError as error:
         raise ConfigurationError(
             f"owner {owner!r}: there is no such user on this machine"

@@ -1,10 +1,12 @@
 """The town's authority and its servers: who accepts them, until when, and what is refused."""
 
+import os
 import ssl
 import stat
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography import x509
@@ -138,7 +140,7 @@ def test_what_nodes_take_is_the_same_certificate(pki):
 def test_keys_are_for_their_owner_alone(pki):
     for name in ("ca", "broker"):
         assert stat.S_IMODE(key_file(pki, name).stat().st_mode) == 0o600
-    assert stat.S_IMODE(pki.stat().st_mode) == 0o700
+    assert stat.S_IMODE(pki.stat().st_mode) == 0o755, "the gateway reads ca.pem"
 
 
 def test_an_authority_is_never_replaced(pki):
@@ -185,6 +187,24 @@ def test_the_key_of_the_authority_may_be_kept_elsewhere_until_something_is_signe
     assert not any(problems_at(pki, NOW).values())
     with pytest.raises(ConfigurationError, match=r"ca\.key is missing; put it back"):
         renew_server_certificate(pki, "broker", now=NOW)
+
+
+def test_whoever_may_not_read_keys_is_told_the_ends_all_the_same():
+    """The gateway's own user, for one."""
+    with TemporaryDirectory() as place:
+        pki = Path(place) / "pki"
+        Path(place).chmod(0o755)
+        create_authority(pki, town="Trilport", now=NOW)
+        issue_server_certificate(pki, "broker", HOSTS, now=NOW)
+        if is_root := os.geteuid() == 0:
+            os.seteuid(65534)
+        else:
+            key_file(pki, "broker").chmod(0)
+        try:
+            assert problems_at(pki, NOW) == {"ca": "", "broker": ""}
+        finally:
+            if is_root:
+                os.seteuid(0)
 
 
 def test_what_does_not_belong_together_is_told(pki, tmp_path):
