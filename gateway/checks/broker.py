@@ -61,7 +61,7 @@ def _failure(error: Exception, address: BrokerAddress) -> Finding:
         case TimeoutError():
             remedy = "is there a firewall between? is broker.tls_ca missing for a TLS port?"
             return failed(f"{told} does not answer within {_TIMEOUT_S:g} s", remedy)
-        case MalformedPacketError():
+        case MalformedPacketError() | ConnectionResetError():
             return failed(f"{told}: {error}", "look at broker.port; a TLS port needs broker.tls_ca")
         case OSError():
             reason = error.strerror or str(error)

@@ -35,8 +35,8 @@ def make_setup_code(credentials: Path, node: str) -> str:
     """
     file = setup_code_file(credentials, node)
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    make_folder(credentials.parent)
-    make_folder(credentials)
+    make_folder(credentials.parent, is_private=True)
+    make_folder(credentials, is_private=True)
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:

@@ -12,6 +12,7 @@ from gateway.mqtt.connection import BrokerRefusedError, reason_told
 from gateway.mqtt.packets import Connect, MalformedPacketError, Version
 
 _MOST_BYTES: Final = 4096
+_GOODBYE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,17 @@ async def probe(address: BrokerAddress, timeout_s: float) -> Welcome:
             secured: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
             return Welcome(None if secured is None else secured.getpeercert(binary_form=True))
         finally:
-            writer.close()
+            await _leave(writer)
+
+
+async def _leave(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    try:
+        async with asyncio.timeout(_GOODBYE_S):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        # It has answered, or was given up: how the connection ends tells nothing more.
+        writer.transport.abort()
 
 
 def _connect(address: BrokerAddress) -> Connect:

@@ -15,9 +15,11 @@ import pytest
 from ingest.topics import base_name_of, topic_of
 from tests.gateway import Gateway
 from tests.servers import eventually, mosquitto_server, running
+from tests.town_broker import TownBroker, TownClient
 
 PREAU = Path(sys.executable).with_name("preau")
 NODE = "3c71bf4a2b10"
+OTHER = "3c71bf4a2b11"
 ESTATE = """\
 # Written by hand.
 name = "Trilport"
@@ -134,6 +136,20 @@ def test_a_name_that_is_nearly_right_costs_one_line_and_changes_nothing(town):
     assert "is no node id" in town.preau("node", "add", "3c71bf", status=2)
     assert "declared already at" in town.preau("node", "add", NODE, status=2)
     assert town.estate.read_text() == before
+
+
+def test_a_removed_node_is_out_of_the_broker_within_a_second(tmp_path):
+    broker = TownBroker(tmp_path / "broker", [NODE, OTHER])
+    account = TownClient(broker, NODE, broker.password(NODE))
+    with running(broker), account.connected(NODE):
+        assert account.is_in
+        pid_file = str(tmp_path / "broker" / "pid")
+        broker.preau("node", "remove", NODE, "--broker", str(broker.given), "--pid-file", pid_file)
+        assert account.is_thrown_out(within_s=1)
+        with TownClient(broker, NODE, account._password).connected(NODE) as again:
+            assert not again.is_in
+        with TownClient(broker, OTHER, broker.password(OTHER)).connected(OTHER) as other:
+            assert other.is_in
 
 
 def test_a_removed_node_loses_its_account_at_the_broker(town, tmp_path):
