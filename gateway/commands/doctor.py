@@ -20,7 +20,7 @@ _SIGNS: Final = MappingProxyType({Level.GOOD: "✔", Level.WARNING: "!", Level.F
 
 
 @click.command(
-    epilog="Example: sudo -u preau preau doctor --settings /etc/preau/preau.toml",
+    epilog="Example: preau doctor --settings /etc/preau/preau.toml",
     short_help="Look for what does not work, and tell the remedy.",
 )
 @settings_option

@@ -18,7 +18,7 @@ from ingest.estate.editor import Edit
 
 
 @click.command(
-    epilog="Example: sudo preau node remove 3c71bf4a2b10 --broker /etc/mosquitto/preau "
+    epilog="Example: preau node remove 3c71bf4a2b10 --broker /etc/mosquitto/preau "
     "--pid-file /run/mosquitto/mosquitto.pid",
     short_help="Take a node out of service.",
 )
