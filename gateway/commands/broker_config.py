@@ -25,8 +25,7 @@ from ingest.estate.watch import estate_is_written
 
 
 @click.command(
-    epilog="Example: sudo preau broker config --settings /etc/preau/preau.toml "
-    "--out /etc/mosquitto/preau --owner mosquitto --pid-file /run/mosquitto/mosquitto.pid",
+    epilog="Example: preau broker config --out /etc/mosquitto/preau --owner mosquitto",
     short_help="Write Mosquitto's configuration and accounts.",
 )
 @settings_option
