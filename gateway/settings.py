@@ -48,6 +48,7 @@ _PATHS: Final[Paths] = MappingProxyType(
     {
         ("data", "dir"): "preau-data",
         ("estate", "file"): "estate.toml",
+        ("pki", "dir"): "preau-pki",
         ("broker", "password_file"): None,
         ("broker", "tls_ca"): None,
         ("forwarder", "password_file"): None,
@@ -166,6 +167,12 @@ class EstateSettings(_Section):
     file: Path = Path("estate.toml")
 
 
+class PkiSettings(_Section):
+    """Where the town's certificate authority lies. Only `preau pki` and its like read it."""
+
+    dir: Path = Path("preau-pki")
+
+
 class UiSettings(_Section):
     """The page's language where a browser asks for none that we have."""
 
@@ -197,6 +204,7 @@ class Settings(_Section):
     forwarder: tuple[ForwarderSettings, ...] = ()
     share: ShareSettings = ShareSettings()
     estate: EstateSettings = EstateSettings()
+    pki: PkiSettings = PkiSettings()
     ui: UiSettings = UiSettings()
     time: TimeSettings = TimeSettings()
 
