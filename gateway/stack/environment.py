@@ -12,6 +12,8 @@ _DEMO: Final = """
 # La commune simulée (compose.demo.yaml) : combien de jours passés ses nœuds envoient au démarrage.
 PREAU_DEMO_DAYS=7
 """
+# Grafana does not start without an address. The demo has no server to send mail with.
+_NOBODY: Final = "nobody@example.invalid"
 
 
 def environment(plan: StackPlan, owner: tuple[int, int], sources: Path | None) -> str:
@@ -24,7 +26,7 @@ def environment(plan: StackPlan, owner: tuple[int, int], sources: Path | None) -
         gid=owner[1],
         # Its nodes are in a container; nobody has to come in from outside.
         mqtt_address="127.0.0.1" if plan.demo else "0.0.0.0",
-        mail=plan.mail,
+        mail=plan.mail or (_NOBODY if plan.demo else ""),
         demo=_DEMO if plan.demo else "",
     )
 
