@@ -34,8 +34,9 @@ def part(name: str) -> Mapping[str, bytes]:
 
 
 def sources() -> Path | None:
-    """The folder that the image is built from, if we run from one."""
-    return _CHECKOUT if (_CHECKOUT / "docker" / "Dockerfile").is_file() else None
+    """The folder that the image is built from: the one we run from, or else in."""
+    places = (_CHECKOUT, Path.cwd())
+    return next((place for place in places if (place / "docker" / "Dockerfile").is_file()), None)
 
 
 def _folder() -> Traversable:
