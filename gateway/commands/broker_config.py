@@ -35,10 +35,16 @@ from ingest.estate.watch import estate_is_written
     "folder",
     metavar="DIR",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     help="Where to write.",
 )
-@click.option("--port", default=PORT, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--port",
+    default=PORT,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="The port to listen on.",
+)
 @click.option("--host", help="The one address to listen on; else all of the machine.")
 @click.option(
     "--gateway",
@@ -55,20 +61,25 @@ from ingest.estate.watch import estate_is_written
     help="Where the broker finds DIR, if elsewhere, as in a container.",
 )
 @click.option(
-    "--certfile", type=PurePosixPath, help="A certificate of your own, where the broker finds it."
+    "--certfile",
+    metavar="FILE",
+    type=PurePosixPath,
+    help="A certificate of your own, where the broker finds it.",
 )
-@click.option("--keyfile", type=PurePosixPath, help="Its key, where the broker finds it.")
+@click.option(
+    "--keyfile", metavar="FILE", type=PurePosixPath, help="Its key, where the broker finds it."
+)
 @click.option(
     "--credentials",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     help=f"Where the password of each new account goes; else {CREDENTIALS_FOLDER} in DIR.",
 )
 @click.option("--owner", metavar="USER", help="The user that Mosquitto runs as; needs root.")
 @click.option(
     "--pid-file",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     help="Mosquitto's process id; with it, it is told to reload.",
 )
 def command(

@@ -11,7 +11,7 @@ folder_option: Final = click.option(
     "--dir",
     "folder",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     help="The PKI folder; else pki.dir of the settings, preau-pki beside preau.toml.",
 )
 

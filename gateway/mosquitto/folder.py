@@ -4,7 +4,8 @@ It is whole in itself, so it can be mounted into a container or copied to anothe
 told here that it has changed.
 """
 
-import shutil
+import os
+import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -64,14 +65,15 @@ def write_broker_folder(folder: Path, plan: BrokerPlan) -> Changes:
     for user in plan.gateways:
         if is_node_id(require_user_name(user)):
             raise ConfigurationError(f"account {user!r}: a gateway must not be called as a node is")
-    make_folder(folder, mode=0o755)
-    make_folder(plan.credentials)
+    user_id = None if plan.owner is None else _user_id(plan.owner)
+    make_folder(folder, is_private=False)
+    make_folder(plan.credentials, is_private=True)
     with Accounts.changing(folder, plan.credentials) as accounts:
         changes = accounts.sync((*plan.gateways, *plan.nodes))
         _write_rules(folder, plan)
         accounts.save()
-    if plan.owner is not None:
-        _give(folder, plan.owner)
+    if user_id is not None:
+        _give(folder, user_id)
     return changes
 
 
@@ -95,18 +97,25 @@ def _write_rules(folder: Path, plan: BrokerPlan) -> None:
     write_atomically(folder / ACCESS_FILE, access_list(plan.gateways).encode())
 
 
-def _give(folder: Path, owner: str) -> None:
-    """Hand what the broker reads to the user it runs as; the plain passwords stay ours."""
-    user = int(owner) if owner.isdecimal() else owner
+def _user_id(owner: str) -> int:
+    """The number of a user of this machine, or that of one in a container, who is unknown here."""
+    if owner.isdecimal() and len(owner) < 10:
+        return int(owner)
     try:
-        for name in (CONFIGURATION_FILE, ACCESS_FILE, PASSWORD_FILE, CERTIFICATE_FILE, KEY_FILE):
-            if (folder / name).exists():
-                shutil.chown(folder / name, user)
-    except LookupError as error:
+        return pwd.getpwnam(owner).pw_uid
+    except KeyError as error:
         raise ConfigurationError(
             f"owner {owner!r}: there is no such user on this machine"
         ) from error
+
+
+def _give(folder: Path, user_id: int) -> None:
+    """Hand what the broker reads to the user it runs as; the plain passwords stay ours."""
+    try:
+        for name in (CONFIGURATION_FILE, ACCESS_FILE, PASSWORD_FILE, CERTIFICATE_FILE, KEY_FILE):
+            if (folder / name).exists():
+                os.chown(folder / name, user_id, -1)
     except OSError as error:
         raise ConfigurationError(
-            f"{folder} can't be given to {owner!r}: {error.strerror}; only root may (sudo)"
+            f"{folder} can't be given to user {user_id}: {error.strerror}; only root may (sudo)"
         ) from error

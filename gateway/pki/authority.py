@@ -53,7 +53,8 @@ def create_authority(folder: Path, *, town: str, now: datetime) -> Identity:
     """
     _require_none(folder)
     authority = new_authority(town, now)
-    make_folder(folder)
+    # Gateway and web server read certificates of it; keys are closed one by one.
+    make_folder(folder, is_private=False)
     # The certificate last: with it the authority counts as made.
     write_atomically(key_file(folder), _key_pem(authority.key), mode=PRIVATE)
     certificate = authority.certificate

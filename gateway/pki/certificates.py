@@ -1,7 +1,8 @@
 """Certificates and keys as objects: the town's authority and the servers it vouches for.
 
-All keys are P-256, which a node checks in a fraction of a second. Everything begins on 1 January
-2000, the day on which a node without a clock believes to be. It knows no files and no clock.
+All keys are P-256: small, and known to every TLS library, that of a node too. Everything begins on
+1 January 2000, the day on which a node without a clock believes to be. It knows no files and no
+clock.
 """
 
 from collections.abc import Iterable

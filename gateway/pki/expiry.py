@@ -1,5 +1,6 @@
 """What of the PKI folder ends when, and what of it can't serve any more."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,8 +61,14 @@ def _states(folder: Path, now: datetime) -> Iterator[CertificateState]:
 
 
 def _key_problem(folder: Path, name: str) -> str:
-    """What is wrong with its key. That of the authority may be kept elsewhere."""
-    if name == AUTHORITY and not key_file(folder, name).exists():
+    """What is wrong with its key. That of the authority may be kept elsewhere, and a key that is
+    not ours to read is its owner's to look at.
+    """
+    file = key_file(folder, name)
+    if file.exists():
+        if not os.access(file, os.R_OK, effective_ids=True):
+            return ""
+    elif name == AUTHORITY:
         return ""
     try:
         load_identity(folder, name)
