@@ -32,7 +32,7 @@ class StackFiles:
         file = self.folder / path
         if file.exists() and file.read_bytes() == content:
             return
-        make_folder(file.parent)
+        make_folder(file.parent, is_private=True)
         write_atomically(file, content, mode=mode)
         self.written.append(path)
 
@@ -47,7 +47,7 @@ class StackFiles:
         if file.exists():
             self.kept.append(path)
             return
-        make_folder(file.parent)
+        make_folder(file.parent, is_private=True)
         write_atomically(file, text.encode(), mode=mode)
         self.written.append(path)
 
@@ -58,7 +58,7 @@ class StackFiles:
     def move(self, source: Path, path: str) -> None:
         """Bring a file from elsewhere, if it is there, in the place of an older one."""
         if source.exists():
-            make_folder((self.folder / path).parent)
+            make_folder((self.folder / path).parent, is_private=True)
             try:
                 source.replace(self.folder / path)
             except OSError as error:
