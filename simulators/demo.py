@@ -41,10 +41,10 @@ ESTATE_FILE: Final = "demo-estate.toml"
 BOARD_ROOM: Final = "prevert/cp"
 """The room whose node runs the real firmware."""
 
-SEED: Final = 1
+_SEED: Final = 1
 _LIVE_INTERVAL_S: Final = 10
 _FEED_S: Final = 2.0
-MOST_DAYS: Final = 400
+_MOST_DAYS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Demo:
 )
 @click.option(
     "--days",
-    type=click.FloatRange(0, MOST_DAYS),
+    type=click.FloatRange(0, _MOST_DAYS),
     default=14,
     show_default=True,
     metavar="DAYS",
@@ -115,7 +115,7 @@ async def run_demo(demo: Demo) -> None:
     _refuse_taken(demo.http, "--http")
     _refuse_taken(demo.mqtt, "--mqtt")
     _prepare(demo.folder)
-    town = demo_town(SEED)
+    town = demo_town(_SEED)
     filled = await _fill(demo, town)
     on_board = next((room for room in town.rooms if room.ref == BOARD_ROOM), None)
     if find_micropython() is None:
@@ -163,7 +163,7 @@ async def _fill(demo: Demo, town: Town) -> Filled:
     click.echo(f"preau demo: filling in the last {demo.days:g} days ...")
     begun_at_s = time.perf_counter()
     now_ms = time.time_ns() // 1_000_000
-    filled = await fill_past(demo.folder, town, days=demo.days, now_ms=now_ms, seed=SEED)
+    filled = await fill_past(demo.folder, town, days=demo.days, now_ms=now_ms, seed=_SEED)
     took_s = time.perf_counter() - begun_at_s
     click.echo(f"preau demo: {filled.packs} packs of {len(town.rooms)} nodes, {took_s:.1f} s")
     return filled
@@ -179,7 +179,7 @@ async def _virtual_nodes(
             room.node,
             room.model,
             broker,
-            log=log_of(room.node, SEED, filled.start_ms),
+            log=log_of(room.node, _SEED, filled.start_ms),
             next_seq=next_seq_after(room.node, filled.start_ms, filled.end_ms, STEP_S),
             interval_s=_LIVE_INTERVAL_S,
         )

@@ -16,13 +16,14 @@ from gateway.endpoint import parse_endpoint
 from gateway.mqtt.address import BrokerAddress
 from gateway.running import run_until_stopped
 from gateway.secret_file import read_secret
-from simulators.demo import MOST_DAYS, SEED
 from simulators.fill import STEP_S
 from simulators.node import VirtualNode
 from simulators.town import TownRoom, demo_town
 
 _LIVE_INTERVAL_S: Final = 60
 _DAY_S: Final = 86_400
+# A node's packs are in memory until their receipt, at a step of five minutes.
+_MOST_DAYS: Final = 60
 
 
 @click.command(
@@ -44,10 +45,10 @@ _DAY_S: Final = 86_400
 )
 @click.option(
     "--days",
-    type=click.FloatRange(0, MOST_DAYS),
+    type=click.FloatRange(0, _MOST_DAYS),
     default=7,
     show_default=True,
-    help="Days of the past that the nodes have measured when they are switched on.",
+    help="Days of the past that the nodes hold when they are switched on, at most 60.",
 )
 def command(broker: str, tls_ca: Path | None, passwords: Path, days: float) -> None:
     """Switch on the twelve nodes of the demo town, until Ctrl-C or SIGTERM."""
@@ -55,7 +56,7 @@ def command(broker: str, tls_ca: Path | None, passwords: Path, days: float) -> N
     place = BrokerAddress(endpoint.host, endpoint.port, ca=tls_ca)
     # Once, and now: else each node would tell of a CA that can't be used, again and again.
     place.tls_context()
-    nodes = [_node(room, place, passwords) for room in demo_town(SEED).rooms]
+    nodes = [_node(room, place, passwords) for room in demo_town().rooms]
     run_until_stopped(_run(nodes, days))
 
 

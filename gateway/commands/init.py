@@ -93,8 +93,11 @@ def _tell_stack(plan: StackPlan) -> None:
         click.echo(f"account: {user}")
     for user in outcome.accounts.removed:
         click.echo(f"account removed: {user}")
-    click.echo(f"Next: look through {plan.folder / '.env'}, then: cd {plan.folder}")
-    click.echo("docker compose up -d; where it runs already, then docker compose restart mosquitto")
+    click.echo(
+        f"Next: look through {plan.folder / '.env'}, then in {plan.folder}: docker compose up -d"
+    )
+    if outcome.accounts.added or outcome.accounts.removed:
+        click.echo("Where the broker runs already: docker compose kill -s HUP mosquitto")
 
 
 def write_first_files(folder: Path, town: str | None, *, replace: bool) -> list[Path]:

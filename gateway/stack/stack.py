@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from gateway.atomic_file import PRIVATE
+from gateway.atomic_file import PRIVATE, make_folder
 from gateway.mosquitto.accounts import Changes
 from gateway.mosquitto.folder import CREDENTIALS_FOLDER, GATEWAY, BrokerPlan, TlsFiles
 from gateway.mosquitto.folder import write_broker_folder as write_broker
@@ -108,6 +108,7 @@ def _write_settings(
         text = stack_file("gateway.toml").format(service=service, account=account)
         files.once(f"{service}/preau.toml", text)
     files.once("grafana/secrets/smtp.password", "", mode=PRIVATE)
+    make_folder(plan.folder / "backups", is_private=True)
     # Filled in when InfluxDB has been set up; the folders must be there to be mounted.
     for service in (*gateways, "grafana"):
         files.once(f"tokens/{service}/influxdb.token", "", mode=PRIVATE)

@@ -125,6 +125,19 @@ def services(stack: Path) -> dict[str, dict[str, Any]]:
     return merged(stack, FILES)["services"]
 
 
+def test_the_sites_of_each_gateway_reach_it_as_its_settings_take_them(services):
+    said = {name: services[name]["environment"] for name in ("gateway", "gateway-2")}
+    assert said["gateway"]["PREAU_SHARE__SITES"] == '["prevert"]'
+    assert said["gateway-2"]["PREAU_SHARE__SITES"] == '["tilleuls"]'
+
+
+def test_one_service_builds_the_image_that_several_run(services):
+    assert [name for name, service in services.items() if "build" in service] == ["gateway"]
+    ours = {name for name, service in services.items() if service["image"].startswith("preau:")}
+    assert ours == {"gateway", "gateway-2", "influxdb-setup", "town"}
+    assert len({services[name]["image"] for name in ours}) == 1
+
+
 def test_no_container_has_more_rights_than_it_needs(services):
     for name, service in services.items():
         assert service["read_only"], name
@@ -207,13 +220,16 @@ def test_a_container_sees_no_secret_but_its_own(stack: Path, services):
     assert not any("pki/ca.key" in names for names in seen.values())
 
 
-def test_whatever_is_mounted_is_there_and_only_tokens_are_written(stack: Path, services):
+WRITTEN = {("influxdb-setup", "tokens"), ("gateway", "backups"), ("gateway-2", "backups")}
+
+
+def test_whatever_is_mounted_is_there_and_read_only_but_for_tokens_and_backups(stack, services):
     for name, service in services.items():
         for volume in service.get("volumes", []):
             source, _, mode = volume.rsplit(":", 2)
             if source.startswith("/"):
                 assert Path(source).exists(), volume
-                assert mode == "ro" or (name, Path(source).name) == ("influxdb-setup", "tokens")
+                assert mode == "ro" or (name, Path(source).name) in WRITTEN
 
 
 def test_what_needs_another_waits_for_its_health(services):

@@ -127,6 +127,17 @@ def test_no_secret_is_printed(capsys):
     assert not [text for text in held if text and text in said]
 
 
+def test_who_is_not_root_owns_the_stack(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    monkeypatch.setattr(os, "getegid", lambda: 4322)
+    before = Path().stat().st_uid
+
+    init(*WITH_HOST)
+
+    assert "\nPREAU_UID=4321\nPREAU_GID=4322\n" in Path("stack/.env").read_text()
+    assert {uid for uid, _ in _owners("stack")} == {before}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_root_gives_the_stack_to_who_called_sudo_or_to_nobody_else(monkeypatch):
     init(*WITH_HOST)
@@ -221,6 +232,18 @@ def test_a_second_gateway_has_an_account_and_a_token_of_its_own_and_stays():
     assert "user passerelle-2" in Path("stack/mosquitto/acl").read_text()
 
 
+def test_each_gateway_serves_the_sites_that_the_environment_gives_it(monkeypatch, capsys):
+    init("--demo", "--second-gateway")
+    for service, sites, served in (
+        ("gateway", '["prevert"]', "8 of 12 nodes, at prevert"),
+        ("gateway-2", '["tilleuls"]', "4 of 12 nodes, at tilleuls"),
+    ):
+        Path(f"stack/tokens/{service}/influxdb.token").write_text("made by the setup\n")
+        monkeypatch.setenv("PREAU_SHARE__SITES", sites)
+        assert run(["check", "--settings", f"stack/{service}/preau.toml"]) == 0
+        assert served in capsys.readouterr().out
+
+
 def compose_file() -> dict:
     return yaml.safe_load(Path("stack/compose.yaml").read_text())["services"]
 
@@ -267,8 +290,8 @@ def test_the_image_is_the_one_that_this_version_is_built_as():
     init("--demo", "--second-gateway")
     for file in Path("stack").glob("compose*.yaml"):
         for service in yaml.safe_load(file.read_text())["services"].values():
-            if "build" in service:
-                assert service["image"] == f"preau:{project['version']}"
+            name, _, version = service.get("image", "").partition(":")
+            assert name != "preau" or version == project["version"]
 
 
 def test_what_the_services_share_is_said_the_same_in_each_file():
