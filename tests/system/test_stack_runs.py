@@ -5,6 +5,7 @@ with its settings, the nodes of its simulated town. Only ports and paths are oth
 import asyncio
 import json
 import os
+import signal
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,26 @@ async def test_the_broker_lets_in_gateway_and_nodes_and_nobody_else(mosquitto: S
     with pytest.raises(ssl.SSLCertVerificationError):
         # By the authorities that this machine knows it is nobody's.
         await asyncio.open_connection("127.0.0.1", mosquitto.port, ssl=ssl.create_default_context())
+
+
+async def test_a_node_that_is_new_in_the_estate_is_let_in_without_a_restart(
+    mosquitto: Server, stack: Path
+):
+    ca, node = stack / "gateway" / "ca.pem", "3c71bf4affff"
+    with (stack / "estate" / "estate.toml").open("a") as estate:
+        estate.write(f'\n[[node]]\nid = "{node}"\n')
+    init_stack(stack)
+    password = (stack / "credentials" / f"{node}.password").read_text().strip()
+    assert await answer_to(mosquitto.port, ca, node, password) == "Not authorized"
+
+    # As `docker compose kill -s HUP mosquitto` does.
+    assert mosquitto.process is not None
+    mosquitto.process.send_signal(signal.SIGHUP)
+
+    async def is_let_in() -> bool:
+        return await answer_to(mosquitto.port, ca, node, password) == "Success"
+
+    await eventually(is_let_in, what="the broker did not read its accounts again")
 
 
 class StackGateway(Server):

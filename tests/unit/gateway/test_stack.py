@@ -12,6 +12,8 @@ from dashboards.stack import grafana
 from gateway.cli import run
 from gateway.pki.authority import load_certificate
 from gateway.pki.hosts import hosts_of
+from gateway.stack.parts import part
+from ingest.errors import ConfigurationError
 from ingest.estate.load import load_estate
 from tests.dockerfile import steps_of
 
@@ -176,6 +178,19 @@ def test_other_names_are_another_certificate_of_the_same_authority():
     assert after["mosquitto/broker.pem"] == after["pki/broker.pem"] != before["pki/broker.pem"]
 
 
+def test_a_certificate_that_is_renewed_reaches_the_broker_with_the_next_init():
+    init(*WITH_HOST)
+    before = content()
+    assert run(["pki", "show", "--settings", "stack/gateway/preau.toml"]) == 0
+    assert run(["pki", "renew", "broker", "--settings", "stack/gateway/preau.toml"]) == 0
+
+    assert init() == 0
+
+    after = content()
+    for file in ("broker.pem", "broker.key"):
+        assert after[f"mosquitto/{file}"] == after[f"pki/{file}"] != before[f"pki/{file}"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -312,3 +327,8 @@ def test_the_image_has_what_compose_relies_on():
     steps = steps_of(folder / "Dockerfile")
     assert ("RUN", "mkdir -m 1777 /var/lib/preau") in steps
     assert ("ENTRYPOINT", '["preau"]') in steps
+
+
+def test_a_part_that_no_area_has_is_told():
+    with pytest.raises(ConfigurationError, match="no part 'chauffage' for the stack"):
+        part("chauffage")
