@@ -14,6 +14,9 @@ GRAFANA := $(VENV)/grafana-client
 CYCLONEDX_LOCK := requirements/sbom.txt
 CYCLONEDX := $(VENV)/cyclonedx
 SBOM := dist/sbom.json
+# Of this package only the schema of compose files is used, so none of what it needs is installed.
+COMPOSE_LOCK := requirements/compose-schema.txt
+COMPOSE := $(VENV)/compose-schema
 ARGS ?=
 
 .PHONY: setup demo test check bench chaos sbom lock clean servers
@@ -41,13 +44,18 @@ $(CYCLONEDX)/.ready: $(STAMP) $(CYCLONEDX_LOCK)
 	  --target $(CYCLONEDX) -r $(CYCLONEDX_LOCK)
 	touch $@
 
+$(COMPOSE)/.ready: $(STAMP) $(COMPOSE_LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade --no-deps \
+	  --target $(COMPOSE) -r $(COMPOSE_LOCK)
+	touch $@
+
 demo: setup
 	@$(BIN)/preau demo $(ARGS)
 
 servers:
 	@sh tests/install_servers.sh
 
-test: setup servers $(GRAFANA)/.ready $(CYCLONEDX)/.ready
+test: setup servers $(GRAFANA)/.ready $(COMPOSE)/.ready $(CYCLONEDX)/.ready
 	@$(BIN)/python -m tests.run_layers $(ARGS)
 
 check: setup $(STUBS)/.ready
@@ -79,12 +87,16 @@ lock:
 	  --group dev pyproject.toml -o $(LOCK)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	  -c $(LOCK) pyproject.toml -o requirements/run.txt
+	echo hatchling | uv pip compile --universal --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url -c $(LOCK) - -o requirements/build.txt
 	echo micropython-esp32-stubs | uv pip compile --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url - -o $(STUBS_LOCK)
 	echo "grafana-client>=5" | uv pip compile --universal --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url - -o $(GRAFANA_LOCK)
 	echo "cyclonedx-bom>=7" | uv pip compile --universal --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url -c $(LOCK) - -o $(CYCLONEDX_LOCK)
+	echo check-jsonschema | uv pip compile --no-deps --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url - -o $(COMPOSE_LOCK)
 
 clean:
 	rm -rf $(VENV) dist preau-demo

@@ -25,8 +25,7 @@ from ingest.estate.watch import estate_is_written
 
 
 @click.command(
-    epilog="Example: preau broker config --settings /etc/preau/preau.toml "
-    "--out /etc/mosquitto/preau --owner mosquitto --pid-file /run/mosquitto/mosquitto.pid",
+    epilog="Example: preau broker config --out /etc/mosquitto/preau --owner mosquitto",
     short_help="Write Mosquitto's configuration and accounts.",
 )
 @settings_option
@@ -134,8 +133,7 @@ def _nodes(settings: Settings) -> list[str]:
             f"there is no estate at {settings.estate_file}, and it says which nodes have an "
             "account; to begin one type: preau init"
         )
-    estate = load_estate(settings.estate_file, settings.zone)
-    return [node.id for node in estate.nodes if node.removed is None]
+    return load_estate(settings.estate_file, settings.zone).in_service()
 
 
 def _gateway(settings: Settings) -> str:

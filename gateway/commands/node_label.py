@@ -83,7 +83,7 @@ def _chosen(nodes: Sequence[str], estate: Estate, *, every: bool) -> list[str]:
         raise ConfigurationError("name one or more NODEs, or give --all")
     if not every:
         return list(dict.fromkeys(nodes))
-    found = [node.id for node in estate.nodes if node.removed is None]
+    found = estate.in_service()
     if not found:
         raise ConfigurationError("the estate declares no node; `preau node add` does")
     return found

@@ -21,7 +21,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.atomic_file import PRIVATE, PUBLIC, make_folder, read_private, write_atomically
-from gateway.pki.certificates import Identity, is_pair, new_authority, new_server
+from gateway.pki.certificates import (
+    Identity,
+    is_pair,
+    new_authority,
+    new_server,
+    readable_certificate,
+)
 from gateway.pki.hosts import hosts_of
 from ingest.errors import ConfigurationError
 
@@ -122,7 +128,7 @@ def load_certificate(folder: Path, name: str = AUTHORITY) -> x509.Certificate:
     except OSError as error:
         raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
     try:
-        return x509.load_pem_x509_certificate(content)
+        return readable_certificate(content)
     except ValueError as error:
         raise ConfigurationError(f"{file} holds no certificate; {_remedy(name)}") from error
 

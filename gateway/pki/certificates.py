@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -25,6 +25,14 @@ SERVER_YEARS: Final = 5
 """Nodes ask for no revocation, so a stolen key serves until its certificate ends; and somebody has
 to renew it in time, or no node connects."""
 _TOWN_CHARACTERS: Final = 64
+_UNREADABLE: Final = (
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises of damaged certificates beside `ValueError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +78,7 @@ def new_server(authority: Identity, hosts: Iterable[str], now: datetime) -> Iden
             "it can sign nothing more: make a new one"
         )
     key = _new_key()
-    town = issuer.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value
-    subject = _name(str(town), _common_name(names))
+    subject = _name(_town_of(issuer), _common_name(names))
     ends_at = min(_years_later(now, SERVER_YEARS), issuer.not_valid_after_utc)
     builder = _begun(subject, issuer.subject, key, x509.random_serial_number())
     builder = builder.not_valid_after(ends_at)
@@ -86,6 +93,18 @@ def new_server(authority: Identity, hosts: Iterable[str], now: datetime) -> Iden
     return Identity(builder.sign(authority.key, hashes.SHA256()), key)
 
 
+def readable_certificate(pem: bytes) -> x509.Certificate:
+    """The certificate, if all of it that we use can be read; else `ValueError`."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        # These are taken apart when they are asked for, and only then refused.
+        certificate.public_key()
+        _ = certificate.subject, certificate.issuer, *certificate.extensions
+    except _UNREADABLE as error:
+        raise ValueError(str(error)) from error
+    return certificate
+
+
 def is_pair(identity: Identity) -> bool:
     """Whether key and certificate belong together."""
     return bool(identity.certificate.public_key() == identity.key.public_key())
@@ -95,7 +114,7 @@ def is_signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> 
     """Whether `authority` has signed `certificate`."""
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
@@ -110,8 +129,20 @@ def _begun(
 
 
 def _issued_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier.value)
+    try:
+        identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound as error:
+        raise ConfigurationError(
+            "the authority's certificate has no subjectKeyIdentifier, so strict clients would "
+            "refuse what it signs: use one that preau pki create has made"
+        ) from error
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+
+
+def _town_of(issuer: x509.Certificate) -> str | None:
+    """The town that an authority of ours names; another's may name none."""
+    found = issuer.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return str(found[0].value) if found else None
 
 
 def _common_name(names: x509.SubjectAlternativeName) -> str:
@@ -119,13 +150,9 @@ def _common_name(names: x509.SubjectAlternativeName) -> str:
     return str(next(iter(names)).value)[:_TOWN_CHARACTERS]
 
 
-def _name(town: str, common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, town),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
+def _name(town: str | None, common_name: str) -> x509.Name:
+    organization = [] if town is None else [x509.NameAttribute(NameOID.ORGANIZATION_NAME, town)]
+    return x509.Name([*organization, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _key_usage(*, key_cert_sign: bool, crl_sign: bool, digital_signature: bool) -> x509.KeyUsage:

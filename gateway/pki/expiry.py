@@ -20,6 +20,7 @@ from gateway.pki.hosts import hosts_of
 from ingest.errors import ConfigurationError
 
 WARNED_DAYS: Final = 30
+_RESTORE: Final = "it is damaged: put it back from where it is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ def _states(folder: Path, now: datetime) -> Iterator[CertificateState]:
         ends_at = certificate.not_valid_after_utc
         problem = _key_problem(folder, name) or _time_problem(name, ends_at, now)
         if not is_signed_by(certificate, authority):
-            problem = f"not signed by {certificate_file(folder)}; type: preau pki renew {name}"
+            remedy = _RESTORE if name == AUTHORITY else f"type: preau pki renew {name}"
+            problem = f"not signed by {certificate_file(folder)}; {remedy}"
         yield CertificateState(
             name=name,
             file=str(certificate_file(folder, name)),

@@ -261,6 +261,10 @@ class Estate:
         """The node as declared; `None` for one that nobody declared."""
         return self._index.nodes.get(node)
 
+    def in_service(self) -> list[str]:
+        """The ids of the nodes that were not taken out of service: those that have an account."""
+        return [node.id for node in self.nodes if node.removed is None]
+
     def placement(self, node: str, at_ms: int) -> str | None:
         """The room (`site/room`) in which a node was at a time; `None`: nowhere, or unknown."""
         stays = self._index.stays_of_node.get(node, ())

@@ -167,6 +167,15 @@ def test_a_node_that_is_removed_is_out_at_once_and_stays_out(broker):
         assert again.answer == "Not authorized"
 
 
+def test_the_broker_keeps_nothing_on_disk(broker):
+    """Debian's configuration has it keep what it holds."""
+    with as_user(broker, NODE) as node:
+        node.publish(f"preau/v1/{NODE}/presence", b"{}", retain=True)
+    broker.stop()
+    assert "persistence true" in (broker.folder / "main.conf").read_text()
+    assert not list(broker.folder.glob("*.db"))
+
+
 def _until_let_in(broker: TownBroker, user: str) -> None:
     """The signal comes back before the broker has read its files."""
     for _ in range(200):

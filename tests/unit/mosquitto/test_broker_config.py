@@ -1,5 +1,6 @@
 """`preau broker config`: the folder it writes, who has an account in it, and what it refuses."""
 
+import fcntl
 import os
 import re
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import run
+from gateway.mosquitto.accounts import Accounts
 from gateway.mosquitto.passwords import matches
 from tests.servers import require
 
@@ -132,6 +134,38 @@ def test_a_renewed_certificate_is_taken_over():
 def test_files_are_given_to_the_user_of_the_broker():
     assert config("--owner", str(os.geteuid())) == 0
     assert {file.stat().st_uid for file in OUT.iterdir()} == {os.geteuid()}
+
+
+def test_two_do_not_change_accounts_at_once():
+    """Else the second would take away what the first has added."""
+    assert config() == 0
+
+    def is_free() -> bool:
+        descriptor = os.open(OUT, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    with Accounts.changing(OUT, OUT / "credentials"):
+        assert not is_free()
+    assert is_free()
+
+
+def test_a_password_that_is_changed_lets_in_alone_and_nobody_else_is_touched():
+    """What rotation is built on."""
+    assert config() == 0
+    before = accounts()
+    with Accounts.changing(OUT, OUT / "credentials") as changing:
+        changing.set_password(FIRST, "5" * 32)
+        assert accounts() == before, "nothing is in force before it is saved"
+        changing.save()
+    assert matches("5" * 32, accounts()[FIRST])
+    assert not matches(plain(FIRST), accounts()[FIRST])
+    assert accounts()["passerelle"] == before["passerelle"]
 
 
 def _damaged(line: str) -> None:

@@ -4,12 +4,15 @@ import os
 import ssl
 import stat
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.pki.authority import (
     certificate_file,
@@ -232,6 +235,35 @@ def test_a_key_that_is_damaged_or_open_signs_nothing(pki, damage, told):
     damage(key_file(pki))
     with pytest.raises(ConfigurationError, match=told):
         issue_server_certificate(pki, "broker", HOSTS, now=NOW)
+
+
+@pytest.fixture(scope="module")
+def spare() -> Iterator[Path]:
+    """A PKI folder for a test that runs many times."""
+    with TemporaryDirectory() as place:
+        create_authority(Path(place), town="Trilport", now=NOW)
+        issue_server_certificate(Path(place), "broker", HOSTS, now=NOW)
+        yield Path(place)
+
+
+# A serial number that is negative now is only warned of as yet; its signature is wrong in any case.
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(name=st.sampled_from(["ca", "broker"]), data=st.data())
+def test_a_certificate_with_a_flipped_byte_is_told_and_breaks_nothing(spare, name, data):
+    file = certificate_file(spare, name)
+    whole = file.read_bytes()
+    der = bytearray(ssl.PEM_cert_to_DER_cert(whole.decode()))
+    # How many bits of the signature are unused: OpenSSL reads on as if there were none.
+    ignored = len(der) - len(x509.load_der_x509_certificate(bytes(der)).signature) - 1
+    places = st.integers(0, len(der) - 1).filter(lambda place: place != ignored)
+    der[data.draw(places)] ^= data.draw(st.integers(1, 255))
+    file.write_text(ssl.DER_cert_to_PEM_cert(bytes(der)))
+    try:
+        assert any(problems_at(spare, NOW).values())
+    except ConfigurationError as error:
+        assert str(file) in str(error)  # noqa: PT017 - either is right
+    finally:
+        file.write_bytes(whole)
 
 
 @pytest.mark.parametrize(
