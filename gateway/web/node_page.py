@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.heard import last_heard_ms
 from gateway.web.cards import room_url
 from gateway.web.context import CONTEXT, WebContext
 from gateway.web.formats import Formats
@@ -31,7 +32,7 @@ async def node_page(request: web.Request) -> web.StreamResponse:
     if room is not None:
         raise web.HTTPFound(room_url(room), headers=_FRESH)
     formats = formats_of(request)
-    heard_ms = _last_heard_ms(context, node)
+    heard_ms = last_heard_ms(node, context.latest, context.nodes)
     declared = context.estate().node(node)
     if declared is None and heard_ms is None:
         detail = formats.texts("node.unknown", node=node)
@@ -54,14 +55,6 @@ def _removed_on(declared: Node | None, heard_ms: int | None, formats: Formats) -
     if declared is None or declared.removed is None or not declared.is_gone(heard_ms):
         return None
     return formats.date(to_ms(declared.removed))
-
-
-def _last_heard_ms(context: WebContext, node: str) -> int | None:
-    times = [point.received_at_ms for point in context.latest.of_node(node).values()]
-    presence = context.nodes.get(node)
-    if presence is not None:
-        times.append(presence.received_at_ms)
-    return max(times, default=None)
 
 
 def _values(context: WebContext, node: str, formats: Formats) -> list[tuple[str, str]]:
