@@ -1,6 +1,5 @@
 """`preau node place`: a node hangs in a room from a time on."""
 
-import difflib
 from pathlib import Path
 
 import click
@@ -9,9 +8,7 @@ from gateway.commands.editing import editor_of, moment, tell
 from gateway.commands.names import NODE, ROOM
 from gateway.commands.options import json_option, settings_option
 from gateway.heard import nodes_heard
-from gateway.settings import Settings, load_settings
-from ingest.errors import ConfigurationError
-from ingest.estate.load import load_estate
+from gateway.settings import load_settings
 
 
 @click.command(
@@ -33,19 +30,7 @@ def command(
     room. A date is its midnight and a time without offset is local.
     """
     settings = load_settings(settings_file)
-    _require_known(settings, node)
-    edit = editor_of(settings).place(node, room, moment("--since", since, settings))
+    edit = editor_of(settings).place(
+        node, room, moment("--since", since, settings), heard=nodes_heard(settings.data.dir)
+    )
     tell(node, edit, as_json=as_json)
-
-
-def _require_known(settings: Settings, node: str) -> None:
-    """A node that nobody declared and nobody heard is most likely a typing mistake."""
-    estate = load_estate(settings.estate_file, settings.zone)
-    if estate.node(node) is not None:
-        return
-    heard = nodes_heard(settings.data.dir)
-    if node in heard:
-        return
-    near = difflib.get_close_matches(node, [*(n.id for n in estate.nodes), *heard], n=1, cutoff=0.8)
-    remedy = f"did you mean {near[0]}?" if near else f"`preau node add {node}` declares it"
-    raise ConfigurationError(f"{node} is neither declared nor has it spoken: {remedy}")

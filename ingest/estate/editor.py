@@ -6,7 +6,8 @@ programs follow each other. It decides what an edit means; who asks for it, and 
 happen outside the estate, it must not know.
 """
 
-from collections.abc import Callable, Iterator
+import difflib
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,9 +29,11 @@ from ingest.estate.fields import DEFAULT_ZONE
 from ingest.estate.load import EstateError, estate_files, load_estate
 from ingest.estate.model import Estate, Node, Placement
 from ingest.estate.rooms import find_room
-from ingest.estate.source import Source, read_source
+from ingest.estate.source import Source, source_of
 
 PATIENCE_S: Final = 30.0
+# Two of the twelve digits.
+_ALIKE: Final = 0.8
 _BYTE_ORDER_MARK: Final = "\ufeff".encode()
 
 
@@ -83,16 +86,19 @@ class EstateEditor:
                 files.file_of_site(site), lambda text: with_node(text, values), said
             )
 
-    def place(self, node: str, room: str, since: datetime) -> Edit:
+    def place(self, node: str, room: str, since: datetime, *, heard: Collection[str] = ()) -> Edit:
         """Say that a node is in a room from `since` on. Its earlier placement ends there.
 
-        A node that is not declared is. The room of a placement that begins at the same instant is
-        corrected. `EditError` for a time before the node's last placement.
+        A node that is not declared and is among those `heard` is declared; any other is most likely
+        a typing mistake, and refused with the one that may be meant. The room of a placement that
+        begins at the same instant is corrected. `EditError` for a time before the last placement.
         """
         with self._editing() as files:
             ref = find_room(files.estate, room).ref
             known = files.estate.node(node)
             if known is None:
+                if node not in heard:
+                    raise EditError(_unknown(node, files.estate, heard))
                 values = {"id": node, "placement": [self._placement(ref, since)]}
                 file = files.file_of_site(ref.partition("/")[0])
                 said = self._said_of(ref, since)
@@ -188,8 +194,12 @@ class _Files:
     def __init__(self, path: Path, zone: ZoneInfo) -> None:
         self._path = path
         self._zone = zone
-        self.estate: Estate = load_estate(path, zone)
-        self._sources: dict[Path, Source] = {file: read_source(file) for file in estate_files(path)}
+        # Read once: what is decided on one content must not be done to another.
+        self._contents = dict(_contents_of(path))
+        self.estate: Estate = load_estate(path, zone, self._contents)
+        self._sources: dict[Path, Source] = {
+            file: source_of(file, content) for file, content in self._contents.items()
+        }
 
     def whereabouts(self, node: str) -> tuple[Path, int]:
         """The file of a declared node, and its number there."""
@@ -213,7 +223,7 @@ class _Files:
 
     def replace(self, file: Path, change: Callable[[str], str], said: str) -> Edit:
         """Put the changed text in the place of the file, once the estate is valid with it."""
-        was = file.read_bytes()
+        was = self._contents[file]
         mark = _BYTE_ORDER_MARK if was.startswith(_BYTE_ORDER_MARK) else b""
         try:
             changed = change(was.removeprefix(mark).decode())
@@ -221,13 +231,29 @@ class _Files:
             raise EditError(f"{file}: {error}") from error
         content = mark + changed.encode()
         try:
-            load_estate(self._path, self._zone, {file: content})
+            load_estate(self._path, self._zone, self._contents | {file: content})
         except EstateError as error:
             raise EditError(
                 f"nothing was changed, since the estate would be invalid:\n{error}"
             ) from error
         replace_file(file, was, content)
         return Edit(said, file)
+
+
+def _contents_of(path: Path) -> Iterator[tuple[Path, bytes]]:
+    for file in estate_files(path):
+        try:
+            yield file, file.read_bytes()
+        except OSError:
+            # The loader comes upon it as well, and tells why.
+            continue
+
+
+def _unknown(node: str, estate: Estate, heard: Collection[str]) -> str:
+    known = [*(one.id for one in estate.nodes), *heard]
+    near = difflib.get_close_matches(node, known, n=1, cutoff=_ALIKE)
+    remedy = f"did you mean {near[0]}?" if near else f"`preau node add {node}` declares it"
+    return f"{node} is neither declared nor has it spoken: {remedy}"
 
 
 def _last(node: Node) -> tuple[int, Placement] | None:

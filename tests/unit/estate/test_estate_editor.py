@@ -156,6 +156,16 @@ def test_a_placement_before_the_last_one_is_refused_with_its_line(town):
         EstateEditor(town).place(NODE, "ferry/cp-a", datetime(2026, 8, 1, tzinfo=UTC))
 
 
+def test_a_stranger_that_spoke_is_declared_by_placing_it_and_any_other_is_a_mistake(town):
+    with pytest.raises(EditError, match=f"neither declared nor .*: did you mean {NODE}"):
+        EstateEditor(town).place(OTHER, "ferry/cp-a", NOON)
+    with pytest.raises(EditError, match="`preau node add a1b2c3d4e5f6` declares it"):
+        EstateEditor(town).place("a1b2c3d4e5f6", "ferry/cp-a", NOON)
+
+    EstateEditor(town).place(OTHER, "ferry/cp-a", NOON, heard=[OTHER])
+    assert room_of(town, OTHER, NOON) == "ferry/cp-a"
+
+
 def test_a_removed_node_keeps_its_history_and_comes_back_when_it_is_placed(town):
     editor = EstateEditor(town)
     editor.remove(NODE, NOON, has_spoken=True)
@@ -303,12 +313,7 @@ def test_a_change_by_hand_in_the_same_moment_is_not_overwritten(town, monkeypatc
         town.write_text(SITES, encoding="utf-8")
         return load_estate(path, zone, instead)
 
-    monkeypatch.setattr(
-        "ingest.estate.editor.load_estate",
-        lambda path, zone, instead=None: (
-            load_estate(path, zone) if instead is None else load_and_type(path, zone, instead)
-        ),
-    )
+    monkeypatch.setattr("ingest.estate.editor.load_estate", load_and_type)
     with pytest.raises(TransientError, match="changed by another program"):
         EstateEditor(town).add(OTHER, since=NOON)
     assert town.read_text(encoding="utf-8") == SITES
@@ -343,7 +348,7 @@ def test_whatever_is_asked_the_estate_stays_valid_and_the_past_stays_as_it_was(t
             if what == "add":
                 editor.add(node, since=at, room=room if has_spoken else None)
             elif what == "place":
-                editor.place(node, room, at)
+                editor.place(node, room, at, heard={node} if has_spoken else ())
                 assert room_of(town, node, at) == room
             elif editor.remove(node, at, has_spoken=has_spoken).file is not None:
                 assert room_of(town, node, at) is None
