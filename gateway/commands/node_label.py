@@ -115,8 +115,12 @@ def _label(node: str, estate: Estate, address: str) -> Label:
 
 def _slip(node: str, estate: Estate, credentials: Path) -> Slip:
     place = estate.room(estate.placement(node, now_ms()) or "")
-    where = f"{place.site.name}, {place.room.name}" if place else None
-    return Slip(node, read_setup_code(credentials, node), where)
+    return Slip(
+        node=node,
+        code=read_setup_code(credentials, node),
+        site=place.site.name if place else None,
+        room=place.room.name if place else None,
+    )
 
 
 def _write(sheets: Sequence[str], out: Path, mode: int) -> Iterable[Path]:

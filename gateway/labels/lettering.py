@@ -47,7 +47,7 @@ def fitted(text: str, width_mm: float, choices: Sequence[tuple[float, int]]) -> 
             return Lettering(size_mm, tuple(lines))
     size_mm, most_lines = choices[-1]
     lines = _wrapped(text, width_mm / size_mm)
-    kept = [*lines[: most_lines - 1], " ".join(lines[most_lines - 1 :])]
+    kept = [*lines[: most_lines - 1], _joined(lines[most_lines - 1 :])]
     return Lettering(size_mm, tuple(_shortened(line, width_mm / size_mm) for line in kept))
 
 
@@ -62,6 +62,10 @@ def _wrapped(text: str, width: float) -> list[str]:
             else:
                 lines.append(part)
     return lines or [""]
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "".join(line if line.endswith("-") else f"{line} " for line in lines).rstrip()
 
 
 def _shortened(line: str, width: float) -> str:

@@ -33,7 +33,7 @@ _CODE_MM: Final = 25.0
 _ROOM: Final = ((5.4, 2), (4.6, 2), (4.0, 3), (3.4, 3), (2.9, 4))
 _SITE: Final = ((2.9, 2), (2.6, 2), (2.3, 2))
 _SMALL: Final = ((2.3, 1), (2.0, 1), (1.8, 1))
-_PLACE: Final = ((2.8, 1), (2.6, 2), (2.3, 2))
+_PLACE: Final = ((2.8, 1), (2.5, 1), (2.2, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class Slip:
 
     node: str
     code: str
-    place: str | None
+    site: str | None
+    room: str | None
 
 
 def label_sheets(labels: Sequence[Label], texts: Texts) -> Iterator[str]:
@@ -83,7 +84,9 @@ def slip_sheets(slips: Sequence[Slip], texts: Texts) -> Iterator[str]:
             {
                 "id": _grouped(slip.node),
                 "code": f"{slip.code[:4]} {slip.code[4:]}",
-                "place": fitted(slip.place or "", WIDTH_MM - 8, _PLACE),
+                "place": [
+                    fitted(name, WIDTH_MM - 8, _PLACE) for name in (slip.site, slip.room) if name
+                ],
             }
             for slip in part
         ]
