@@ -111,7 +111,9 @@ class Forwarder:
         return batch
 
     async def _ship(self, batch: Batch) -> None:
-        refused = await self._shipping.ship(batch.lines)
+        refused: list[Refused] = []
+        for part in in_parts(batch.lines, self._batch_points):
+            refused += await self._shipping.ship(part)
         letters = self._letters(refused)
         await self._change(
             partial(advance_forwarder, name=self.name, journal_id=batch.last_id, letters=letters)

@@ -5,7 +5,7 @@ has passed it.
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
@@ -70,13 +70,13 @@ def let_go(connection: sqlite3.Connection) -> None:
 
 def folded_rows(
     connection: sqlite3.Connection, after_id: int, limit: int
-) -> list[tuple[int, int, bytes]]:
+) -> Iterator[tuple[int, int, bytes]]:
     """(id, received_at_ms, readings) of the oldest folded rows beyond `after_id`."""
-    return connection.execute(
+    yield from connection.execute(
         "SELECT id, received_at, readings FROM journal WHERE id > ? AND id <= ("
         "SELECT journal_id FROM progress WHERE name = 'fold') ORDER BY id LIMIT ?",
         (after_id, limit),
-    ).fetchall()
+    )
 
 
 def waiting_packs(connection: sqlite3.Connection, name: str) -> int:

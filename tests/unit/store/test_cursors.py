@@ -26,7 +26,7 @@ def pack(seq: int, value: float = 19.5, quality: int = 0) -> PackToStore:
 
 
 def waiting(store: StoreWriter, after: int = 0) -> list[tuple[int, float, int]]:
-    rows = store.change(folded_rows, after, 1000)
+    rows = store.change(lambda c: list(folded_rows(c, after, 1000)))
     return [
         ((at - T0) // 60_000, value, quality)
         for _, _, blob in rows
