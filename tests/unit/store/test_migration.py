@@ -1,6 +1,8 @@
 """A store of every earlier schema is upgraded and opens again; a damaged one is left alone."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,29 @@ def test_a_damaged_store_is_refused_with_what_to_do_and_never_overwritten(tmp_pa
         with pytest.raises(StoreError, match="keep a copy"):
             StoreWriter(tmp_path)
         assert file.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("harm", [lambda file: file.write_bytes(b""), Path.unlink])
+def test_what_a_lost_store_has_left_in_its_wal_is_never_thrown_away(tmp_path: Path, harm):
+    """SQLite itself would delete it, and begin anew."""
+    code = (
+        "import os, sys; from pathlib import Path; from tests.unit.store.test_migration import *\n"
+        "store = StoreWriter(Path(sys.argv[1]))\n"
+        "reading = ('co2', 'main', T0, 800.0, 0, 0)\n"
+        "store.commit([PackToStore(NODE, LogPosition('aa00aa00', 1, 1), T0, [reading])])\n"
+        "os._exit(0)\n"
+    )
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True, timeout=60, cwd=root)
+    wal = tmp_path / f"{FILE_NAME}-wal"
+    content = wal.read_bytes()
+    harm(tmp_path / FILE_NAME)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="bytes of readings"):
+            StoreWriter(tmp_path)
+        assert wal.read_bytes() == content
+    with pytest.raises(StoreError, match="bytes of readings"):
+        StoreReader(tmp_path)
 
 
 def test_a_step_that_fails_halfway_changes_nothing(tmp_path: Path, monkeypatch):
