@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import aiohttp
 
 from ingest.forwarder.errors import InfluxAwayError, InfluxRefusedError, InfluxSetupError, error_of
-from ingest.forwarder.http import away, error_in, open_session
+from ingest.forwarder.http import away, open_session
 from ingest.forwarder.target import Target
 from ingest.queries.influxql import Rows
 
@@ -50,9 +50,7 @@ class InfluxQuery:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise away(self._target, error) from error
         if status != 200:
-            raise error_of(
-                status, error_in(body.decode(errors="replace")), retry_after, time.time()
-            )
+            raise error_of(status, body.decode(errors="replace"), retry_after, time.time())
         return _series_of(body)
 
 

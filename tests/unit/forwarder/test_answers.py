@@ -54,6 +54,9 @@ OPERATOR = {
     "404": Answer(404, words("not found")),
     "redirect": Answer(302, "", {"Location": "/elsewhere"}),
     "moved for good": Answer(308, "", {"Location": "/elsewhere"}),
+    # Go's server, where a TLS port is spoken to without; nginx has a page for it.
+    "400 of no InfluxDB": Answer(400, "Client sent an HTTP request to an HTTPS server.\n"),
+    "422 of a proxy": Answer(422, "<html>Unprocessable</html>"),
     "a page that says 200": Answer(200, "<html>Please log in</html>"),
 }
 
