@@ -148,33 +148,38 @@ class Forwarder:
                 wrong.wrong.room,
             )
             return
-        if wrong.from_ms < kept_ms:
-            wrong = wrong._replace(from_ms=kept_ms)
         # First under the right tags, then away with the wrong ones: nothing is missing in between.
-        sent = await self._send_again(wrong, writer)
+        sent, whole = await self._send_again(wrong, writer)
         if sent:
             _log.warning("%s: %d points of %s placed anew", self.name, sent, wrong.node)
-            for measurement in MEASUREMENTS:
-                await self._delete(measurement, wrong)
+            for from_ms, to_ms in whole:
+                for measurement in MEASUREMENTS:
+                    await self._delete(measurement, wrong._replace(from_ms=from_ms, to_ms=to_ms))
 
-    async def _send_again(self, wrong: Correction, writer: LineWriter) -> int:
+    async def _send_again(
+        self, wrong: Correction, writer: LineWriter
+    ) -> tuple[int, list[tuple[int, float]]]:
+        """How many points were sent, and of which periods these were all that there are.
+
+        The window of the store may move on meanwhile: what it has let go was not sent.
+        """
         sent = 0
-        from_ms: int | None = wrong.from_ms
-        while from_ms is not None:
-            lines, from_ms = await self._store.read(
-                partial(
-                    period_of_node,
-                    writer=writer,
-                    node=wrong.node,
-                    from_ms=from_ms,
-                    to_ms=wrong.to_ms,
-                )
+        whole: list[tuple[int, float]] = []
+        next_ms: int | None = wrong.from_ms
+        while next_ms is not None:
+            begin, lines, next_ms = await self._store.read(
+                partial(_kept_of_node, writer=writer, wrong=wrong._replace(from_ms=next_ms))
             )
             for part in in_parts(lines, self._batch_points):
                 letters = self._letters(await self._shipping.ship(part))
                 await self._change(partial(insert_dead_letters, letters=letters))
             sent += len(lines)
-        return sent
+            end = wrong.to_ms if next_ms is None else next_ms
+            if whole and whole[-1][1] == begin:
+                whole[-1] = whole[-1][0], end
+            elif begin < end:
+                whole.append((begin, end))
+        return sent, whole
 
     async def _delete(self, measurement: str, wrong: Correction) -> None:
         for pause_s in backoff_s(cap_s=60):
@@ -227,6 +232,14 @@ class Forwarder:
             )
             for line, words in refused
         ]
+
+
+def _kept_of_node(
+    connection: sqlite3.Connection, writer: LineWriter, wrong: Correction
+) -> tuple[int, list[bytes], int | None]:
+    """As `period_of_node`, of what the window keeps at this moment, and since when that is."""
+    begin = max(wrong.from_ms, kept_from(connection))
+    return begin, *period_of_node(connection, writer, wrong.node, begin, wrong.to_ms)
 
 
 def _remember(connection: sqlite3.Connection, name: str, node: str, said: Placements) -> None:
