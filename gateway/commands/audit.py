@@ -76,7 +76,9 @@ def command(
     and says so. Missing: numbered, and neither; it may still come while its node holds it.
 
     Numbers have no time: --from and --to restrict the comparison with InfluxDB, which goes by
-    counts of each series and hour. The service may run meanwhile. Exits 1 if anything is missing.
+    counts of each series and hour. Of nodes that this store does not know an InfluxDB may hold
+    anything, since gateways and towns share one. The service may run meanwhile. Exits 1 if anything
+    is missing.
     """
     settings = load_settings(settings_file)
     if node is not None and not is_node_id(node):
@@ -122,19 +124,20 @@ async def _compare_all(
     for forwarder in settings.forwarder:
         try:
             account.compared[forwarder.name] = await _compare(
-                settings.data.dir, forwarder.target(), node, bounds
+                settings, forwarder.target(), node, bounds
             )
         except PreauError as error:
             account.unanswered[forwarder.name] = str(error)
 
 
 async def _compare(
-    folder: Path, target: Target, node: str | None, bounds: tuple[int, int]
+    settings: Settings, target: Target, node: str | None, bounds: tuple[int, int]
 ) -> Comparison:
     now_ms = time.time_ns() // 1_000_000
-    with StoreReader(folder) as reader:
+    is_shared = bool(settings.share.sites)
+    with StoreReader(settings.data.dir) as reader:
         async with InfluxQuery(target) as influx:
-            comparer = Comparer(reader, influx.ask, target.name, node)
+            comparer = Comparer(reader, influx.ask, target.name, node, is_shared)
             with click.progressbar(
                 length=0, label=target.name, file=sys.stderr, hidden=not sys.stderr.isatty()
             ) as bar:

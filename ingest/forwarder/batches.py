@@ -5,7 +5,7 @@ the caller decides on which thread.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,6 +91,6 @@ def begin(connection: sqlite3.Connection, name: str) -> tuple[int, Placements]:
     return forwarder_cursor(connection, name) or 0, placements_as_forwarded(connection, name)
 
 
-def in_parts(lines: list[bytes], points: int) -> Iterator[list[bytes]]:
+def in_parts(lines: Sequence[bytes], points: int) -> Iterator[Sequence[bytes]]:
     """`lines` in parts of at most `points`."""
     return (lines[at : at + points] for at in range(0, len(lines), points))

@@ -62,7 +62,9 @@ def error_of(
         return InfluxAwayError(f"HTTP {status}: {words}", retry_after_s(retry_after, now_s))
     if status in {400, 422} and said is None:
         # A proxy, or a TLS port that is spoken to without: it has not looked at the points.
-        return InfluxSetupError(f"HTTP {status}: {words}: no answer of an InfluxDB; look at its url")
+        return InfluxSetupError(
+            f"HTTP {status}: {words}: no answer of an InfluxDB; look at its url"
+        )
     if status in {400, 413, 422}:
         return InfluxRefusedError(f"HTTP {status}: {words}")
     if 300 <= status < 400:

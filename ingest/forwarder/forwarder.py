@@ -10,13 +10,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
 
 from ingest.backoff import backoff_s
-from ingest.errors import TransientError
+from ingest.forwarder.access import PatientStore, StoreAccess
 from ingest.forwarder.batches import Batch, JournalBatches, begin, in_parts, period_of_node
 from ingest.forwarder.client import InfluxClient
 from ingest.forwarder.errors import InfluxAwayError, InfluxRefusedError, InfluxSetupError
+from ingest.forwarder.filling import Filling
 from ingest.forwarder.lines import LineWriter
 from ingest.forwarder.placements import Correction, Placements
 from ingest.forwarder.shipping import Refused, Shipping, ShippingState
@@ -26,18 +26,6 @@ from ingest.store.deadletters import DeadLetter, insert_dead_letters
 from ingest.store.forwarded import kept_from, set_forwarded_placements
 
 _log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-
-class StoreAccess(Protocol):
-    """How a forwarder reaches the store."""
-
-    async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of `call` on one state of the store."""
-
-    async def change(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of `call`, durable when it returns. Raises `TransientError`."""
 
 
 class Forwarder:
@@ -59,14 +47,24 @@ class Forwarder:
         self.waiting = 0
         """Packs of the journal that were not shipped at the last look."""
         self._client = client
-        self._store = store
+        self._store = PatientStore(name, store)
         self._placements = placements
         self._batch_points = batch_points
         self._batch_s = batch_s
         self._shipping = Shipping(client, changed=changed)
         self._clock_ms = clock_ms
+        self._filling = Filling(name, self._store, self._send)
         self._cursor = 0
         self._said = Placements({})
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether it has not yet got what the store held before it."""
+        return not self._filling.is_over
+
+    async def count_waiting(self) -> None:
+        """Look again how many packs wait: also while the server is away."""
+        self.waiting = await self._store.read(partial(waiting_packs, name=self.name))
 
     @property
     def state(self) -> ShippingState:
@@ -85,19 +83,22 @@ class Forwarder:
     async def _ship_while(self, placements: Placements) -> None:
         """Ship under these placements until the estate has others."""
         batches = JournalBatches(placements, self._batch_points)
+        writer = LineWriter(placements)
         following: asyncio.Task[Batch | None] | None = None
         try:
             while self._placements() is placements:
                 batch = await (following or self._next(batches, self._cursor))
                 following = None
                 if batch is None:
-                    await asyncio.sleep(self._batch_s)
+                    if not await self._filling.step(writer):
+                        await asyncio.sleep(self._batch_s)
                     continue
                 # The next one is made while this one is on its way.
                 following = asyncio.ensure_future(self._next(batches, batch.last_id))
                 await self._ship(batch)
                 if not batch.is_full:
-                    await asyncio.sleep(self._batch_s)
+                    if not await self._filling.step(writer):
+                        await asyncio.sleep(self._batch_s)
                     await _forget(following)
                     following = None
         finally:
@@ -115,7 +116,7 @@ class Forwarder:
         for part in in_parts(batch.lines, self._batch_points):
             refused += await self._shipping.ship(part)
         letters = self._letters(refused)
-        await self._change(
+        await self._store.change(
             partial(advance_forwarder, name=self.name, journal_id=batch.last_id, letters=letters)
         )
         self._cursor = batch.last_id
@@ -136,7 +137,7 @@ class Forwarder:
         for node, found in by_node.items():
             for correction in found:
                 await self._correct_one(correction, writer, kept_ms)
-            await self._change(partial(_remember, name=self.name, node=node, said=wanted))
+            await self._store.change(partial(_remember, name=self.name, node=node, said=wanted))
 
     async def _correct_one(self, wrong: Correction, writer: LineWriter, kept_ms: int) -> None:
         if wrong.to_ms <= kept_ms:
@@ -170,9 +171,7 @@ class Forwarder:
             begin, lines, next_ms = await self._store.read(
                 partial(_kept_of_node, writer=writer, wrong=wrong._replace(from_ms=next_ms))
             )
-            for part in in_parts(lines, self._batch_points):
-                letters = self._letters(await self._shipping.ship(part))
-                await self._change(partial(insert_dead_letters, letters=letters))
+            await self._send(lines)
             sent += len(lines)
             end = wrong.to_ms if next_ms is None else next_ms
             if whole and whole[-1][1] == begin:
@@ -180,6 +179,13 @@ class Forwarder:
             elif begin < end:
                 whole.append((begin, end))
         return sent, whole
+
+    async def _send(self, lines: Sequence[bytes]) -> None:
+        """Have `lines` accepted, or set apart for good."""
+        for part in in_parts(lines, self._batch_points):
+            letters = self._letters(await self._shipping.ship(part))
+            if letters:
+                await self._store.change(partial(insert_dead_letters, letters=letters))
 
     async def _delete(self, measurement: str, wrong: Correction) -> None:
         for pause_s in backoff_s(cap_s=60):
@@ -198,17 +204,6 @@ class Forwarder:
                     error,
                 )
                 return
-            else:
-                return
-
-    async def _change(self, call: Callable[[sqlite3.Connection], Any]) -> None:
-        """Change the store, however long its disk is full: what was shipped is only sent again."""
-        for pause_s in backoff_s():
-            try:
-                await self._store.change(call)
-            except TransientError as error:
-                _log.warning("%s: %s", self.name, error)
-                await asyncio.sleep(pause_s)
             else:
                 return
 

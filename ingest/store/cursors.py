@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
+from ingest.store.filling import begin_filling, end_filling
 
 _FORWARDER: Final = "forwarder:"
 
@@ -37,7 +38,9 @@ def set_forwarders(
 ) -> tuple[list[str], list[str]]:
     """Let exactly `names` have cursors; (added, removed).
 
-    A new one begins with what is folded next. What waited only for a removed one goes.
+    A new one begins with what is folded next, and is to be filled with what is folded already.
+    What waited only for a removed one goes; where it has said that nodes were is remembered, since
+    its database may come back with points of then.
     """
     known = forwarder_cursors(connection)
     added = [name for name in names if name not in known]
@@ -45,9 +48,10 @@ def set_forwarders(
     begin = fold_cursor(connection)
     for name in added:
         connection.execute("INSERT INTO progress VALUES (?, ?)", (_FORWARDER + name, begin))
+        begin_filling(connection, name)
     for name in removed:
         connection.execute("DELETE FROM progress WHERE name = ?", (_FORWARDER + name,))
-        connection.execute("DELETE FROM forwarded_placement WHERE forwarder = ?", (name,))
+        end_filling(connection, name)
     let_go(connection)
     return added, removed
 

@@ -105,10 +105,10 @@ def _refuse_orphaned_wal(path: Path) -> None:
     """SQLite deletes the -wal file of a file that is empty or gone: with what was acknowledged."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists() and wal.stat().st_size and not (path.exists() and path.stat().st_size):
+        found = "empty" if path.exists() else "not there"
         raise StoreError(
-            f"{path} is {'empty' if path.exists() else 'not there'}, but {wal.name} beside it holds "
-            f"{wal.stat().st_size} bytes of readings: put {path.name} back, or move {wal.name} away "
-            "and keep it, then `preau restore` a backup"
+            f"{path} is {found}, but {wal.name} beside it holds {wal.stat().st_size} bytes of "
+            f"readings: put {path.name} back, or keep {wal.name} elsewhere and restore a backup"
         )
 
 

@@ -7,6 +7,7 @@ through. Summaries stay. It knows neither clock nor disk: how far to go is an ar
 import sqlite3
 from typing import Final
 
+from ingest.store.filling import is_anyone_filling
 from ingest.store.summaries import HOUR_MS, summarised_until
 
 _NEVER_MS: Final = 2**62
@@ -49,8 +50,11 @@ def let_go_before_window(
 ) -> tuple[int, int | None]:
     """Remove about `most` readings from before the window: (how many, the series to go on after).
 
-    The series is `None` when all are done. What has not been shipped stays for a later round.
+    The series is `None` when all are done. What has not been shipped stays for a later round: by
+    the journal that is single readings, and everything while a forwarder is still filled.
     """
+    if is_anyone_filling(connection):
+        return 0, None
     (kept_from,) = connection.execute("SELECT kept_from FROM horizon").fetchone()
     shipped = shipped_before(connection)
     removed = 0

@@ -133,6 +133,25 @@ async def test_what_stands_there_twice_is_told(town: Town):
     assert (code, difference["shipped"], difference["found"]) == (1, 1, 2)
 
 
+async def test_what_other_gateways_and_towns_ship_there_is_no_difference(town: Town):
+    """Nor, where the estate is shared, what another gateway has of a node that moved."""
+    await town.ship()
+    url = f"http://127.0.0.1:{town.influx.port}"
+    async with InfluxV1(Target("town", "v1", url, town.database)) as client:
+        head = (
+            "room_air,building=b,channel=main,node={},room=r,site=s motion=1i,motion_quality=0i {}"
+        )
+        await client.write(head.format("3c71bf4a2b99", T0 + HOUR_MS).encode())
+        assert town.audit()[0] == 0
+        await client.write(head.format(NODE, T0 + HOUR_MS + 1).encode())
+    assert town.audit()[0] == 1
+    with town.settings.open("a") as file:
+        file.write('[share]\nsites = ["ecole"]\n')
+    assert town.audit()[0] == 0
+    town.delete(T0 + 7 * HOUR_MS + 60_000)
+    assert town.audit()[0] == 1
+
+
 async def test_what_the_server_refused_is_explained_by_its_dead_letter(town: Town):
     await town.ship(skip=1)
     assert town.audit()[0] == 1

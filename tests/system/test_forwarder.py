@@ -139,12 +139,16 @@ async def test_what_came_while_influxdb_was_away_is_there_afterwards(
         node.publish(20)
         problems = await eventually(lambda: _problems(gateway, "InfluxDB town"))
         assert str(influx.port) in problems
+        # The backlog is told while it grows, not only as it was when the server was missed.
+        await eventually(lambda: _waiting(gateway, 20))
+        node.publish(10)
+        await eventually(lambda: _waiting(gateway, 30))
         gateway.kill()
         gateway.start()
         await eventually(gateway.is_well)
         node.publish(20)
         influx.start()
-        await eventually(lambda: counts(influx.port, "preau") == {"r1": 60}, deadline_s=60)
+        await eventually(lambda: counts(influx.port, "preau") == {"r1": 70}, deadline_s=60)
         rows = in_influx(influx.port, "preau")
         await eventually(lambda: _is_mended(gateway))
     with StoreReader(gateway.data) as reader:
@@ -155,6 +159,10 @@ async def test_what_came_while_influxdb_was_away_is_there_afterwards(
             ]
             found = [(row["time"], row[quantity], row[f"{quantity}_quality"]) for row in rows]
             assert sorted(found) == stored
+
+
+async def _waiting(gateway: Gateway, packs: int) -> bool:
+    return f'forwarder_waiting_packs{{forwarder="town"}} {packs}.0' in await _metrics(gateway)
 
 
 async def _is_mended(gateway: Gateway) -> bool:

@@ -3,10 +3,7 @@
 import asyncio
 import json
 import re
-import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import unquote_plus
 
 from ingest.forwarder.forwarder import Forwarder
@@ -22,26 +19,13 @@ from ingest.store.summaries import DAY_MS, HOUR_MS, summarise
 from ingest.store.writer import PackToStore, StoreWriter
 from tests.http_peer import Answer, Request, http_peer
 from tests.servers import eventually
-
-T = TypeVar("T")
+from tests.unit.forwarder.access import Access
 
 NODE = "3c71bf4a2b10"
 T0 = 1_763_800_000_000 // DAY_MS * DAY_MS
 HOURS = 120
 WRONG, RIGHT = Tags("ecole", "nord", "r1"), Tags("ecole", "nord", "r2")
 _BOUND = re.compile(r"time (>=|<) (\d+)ms")
-
-
-class Access:
-    """The store on the loop's own thread."""
-
-    def __init__(self, store: StoreWriter) -> None:
-        self._store = store
-
-    async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        return self._store.change(call)
-
-    change = read
 
 
 def shipped_store(folder: Path) -> StoreWriter:

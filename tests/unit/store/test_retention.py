@@ -9,6 +9,7 @@ from gateway.steady_clock import SteadyClock
 from ingest.readings import LogPosition
 from ingest.store.ballast import Ballast
 from ingest.store.cursors import advance_forwarder, set_forwarders
+from ingest.store.filling import end_filling, note_filled
 from ingest.store.reader import StoreReader
 from ingest.store.retention import let_go_before_window, move_window
 from ingest.store.summaries import DAY_MS, HOUR_MS, select_summaries, summarise
@@ -82,6 +83,18 @@ def test_nothing_goes_that_any_forwarder_still_has_to_ship(store, tmp_path: Path
     assert hours_left(tmp_path) == [5, 6, 7, 8, 9, 10]
     store.change(advance_forwarder, "region", 10)
     assert let_go(store, 20) == 6
+
+
+def test_nothing_goes_until_a_forwarder_that_is_new_has_what_was_there_before(store, tmp_path):
+    folded(store, *(pack(n) for n in range(1, 11)))
+    store.change(set_forwarders, ["town"])
+    folded(store, pack(11))
+    store.change(advance_forwarder, "town", 11)
+    assert let_go(store, 20) == 0
+    store.change(note_filled, "town", NODE)
+    assert let_go(store, 20) == 0
+    store.change(end_filling, "town")
+    assert let_go(store, 20) == 11
 
 
 def test_what_is_not_sorted_in_yet_stays(store, tmp_path: Path):
