@@ -89,14 +89,16 @@ class Pipeline:
 
     def commit(self, prepared: Prepared) -> Outcome:
         """Make a batch durable. Raises `TransientError`; the same batch may be tried again."""
-        self._store.commit(prepared.packs, prepared.letters)
+        too_old = self._store.commit(prepared.packs, prepared.letters)
         outcome = Outcome(prepared.packs)
         for pack in prepared.packs:
             outcome.readings += len(pack.readings)
             if pack.position is not None:
                 place = (pack.node, pack.position.log)
                 outcome.received.setdefault(place, []).append(pack.position.seq)
-        for letter in prepared.letters:
+        for letter in too_old:
+            _log.warning("%s: kept as a dead letter, %s", letter.node, letter.detail)
+        for letter in (*prepared.letters, *too_old):
             outcome.dead_letters[letter.reason] += 1
             if letter.node and letter.log is not None and letter.seq is not None:
                 outcome.received.setdefault((letter.node, letter.log), []).append(letter.seq)

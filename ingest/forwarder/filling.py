@@ -13,7 +13,7 @@ from ingest.forwarder.access import StoreAccess
 from ingest.forwarder.batches import period_of_node
 from ingest.forwarder.lines import LineWriter
 from ingest.forwarder.placements import NEVER_ENDS
-from ingest.store.filling import end_filling, next_to_fill, note_filled
+from ingest.store.filling import end_filling, filled_up_to, next_to_fill, note_filled
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +31,10 @@ class Filling:
     points: int = 0
     _node: str | None = None
     _next_ms: int = _ALWAYS
+
+    async def begin(self) -> None:
+        """See whether there is anything to send at all."""
+        self.is_over = await self.store.read(partial(filled_up_to, name=self.name)) is None
 
     async def step(self, writer: LineWriter) -> bool:
         """Send one day of one node; `False` where there was nothing to send."""

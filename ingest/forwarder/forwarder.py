@@ -17,7 +17,7 @@ from ingest.forwarder.batches import Batch, JournalBatches, begin, in_parts, per
 from ingest.forwarder.client import InfluxClient
 from ingest.forwarder.errors import InfluxAwayError, InfluxRefusedError, InfluxSetupError
 from ingest.forwarder.filling import Filling
-from ingest.forwarder.lines import LineWriter
+from ingest.forwarder.lines import LineWriter, node_of
 from ingest.forwarder.placements import Correction, Placements
 from ingest.forwarder.shipping import Refused, Shipping, ShippingState
 from ingest.queries.names import MEASUREMENTS
@@ -75,6 +75,7 @@ class Forwarder:
         """Ship whatever is sorted in, in the order of reception."""
         async with self._client:
             self._cursor, self._said = await self._store.read(lambda c: begin(c, self.name))
+            await self._filling.begin()
             while True:
                 wanted = self._placements()
                 await self._follow(wanted)
@@ -218,7 +219,7 @@ class Forwarder:
         now_ms = self._clock_ms()
         return [
             DeadLetter(
-                node=None,
+                node=node_of(line),
                 topic=f"forwarder/{self.name}",
                 reason="forwarder_refused",
                 detail=words,

@@ -190,6 +190,7 @@ async def test_a_type_conflict_stops_nothing_and_is_kept_with_the_servers_words(
         b"co2=" in letter.payload and b"temperature" not in letter.payload for letter in letters
     )
     assert all("field type conflict" in letter.detail for letter in letters)
+    assert {letter.node for letter in letters} == {NODE}
     assert 'preau_forwarder_refused_points{forwarder="town"} 30.0' in text
     with StoreReader(gateway.data) as reader:
         (series,) = reader.series(NODE, "co2")

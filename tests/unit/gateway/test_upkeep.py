@@ -111,6 +111,24 @@ async def test_on_a_full_disk_the_oldest_days_go_but_never_the_last_week(tmp_pat
         assert "InfluxDB" in " ".join(loop.health.problems.values())
 
 
+async def test_room_inside_the_file_does_not_keep_the_ballast_of_a_full_disk(tmp_path, monkeypatch):
+    """Every write needs the -wal file first, which is on the disk."""
+    free = {"disk": 10**12}
+    monkeypatch.setattr("gateway.upkeep.free_on_disk", lambda _folder: free["disk"])
+    monkeypatch.setattr("gateway.upkeep.free_in_file", lambda _connection: 10**9)
+    async with upkeep(tmp_path, min_free_mib=64, ballast_mib=1):
+        ballast = tmp_path / "ballast"
+        await eventually(ballast.exists)
+        free["disk"] = 0
+        await eventually(lambda: not ballast.exists())
+        # What the ballast gave back is not taken again at once.
+        free["disk"] = 2**25
+        await asyncio.sleep(2.5)
+        assert not ballast.exists()
+        free["disk"] = 10**12
+        await eventually(ballast.exists)
+
+
 async def test_without_influxdb_nothing_goes_however_full_the_disk_is(tmp_path: Path):
     async with upkeep(tmp_path, shipped=False, min_free_mib=900_000) as loop:
         await eventually(lambda: summarised(tmp_path) == 30)

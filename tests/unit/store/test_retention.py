@@ -6,6 +6,7 @@ import pytest
 
 from gateway.room import Level, Thresholds
 from gateway.steady_clock import SteadyClock
+from ingest.pipeline import Incoming, Pipeline
 from ingest.readings import LogPosition
 from ingest.store.ballast import Ballast
 from ingest.store.cursors import advance_forwarder, set_forwarders
@@ -141,6 +142,17 @@ def test_what_has_no_number_and_is_that_old_becomes_a_dead_letter_once(store, tm
         (letter,) = reader.dead_letters()
     assert (letter.reason, letter.times) == ("before_window", 2)
     assert b"co2" in letter.payload
+
+
+def test_what_is_too_old_to_be_told_from_a_repeat_is_counted_and_said(store, caplog):
+    folded(store, *(pack(n) for n in range(1, 11)))
+    let_go(store, 20)
+    at_s = (T0 + 3 * HOUR_MS) // 1000
+    content = b'[{"bn":"urn:dev:mac:3c71bffffe4a2b10_","bt":%d,"n":"co2","u":"ppm","v":700}]' % at_s
+    message = Incoming(f"preau/v1/{NODE}/readings", content, T0 + 2 * DAY_MS)
+    outcome = Pipeline(store).take([message])
+    assert outcome.dead_letters == {"before_window": 1}
+    assert NODE in caplog.text
 
 
 def test_the_window_never_goes_back_nor_beyond_the_summaries(store):
