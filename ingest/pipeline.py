@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ingest.errors import PackError
+from ingest.forgetting import forget_oldest
 from ingest.quality import History, judge
 from ingest.quantities import QUANTITIES
 from ingest.readings import LogPosition, Pack, SeriesKey, TimeSource, series_key
@@ -70,6 +71,7 @@ class Pipeline:
     def prepare(self, messages: Iterable[Incoming]) -> Prepared:
         """Decode and judge messages of `…/readings`, in their order."""
         prepared = Prepared()
+        forget_oldest(self._histories)
         for message in messages:
             topic = parse_topic(message.topic)
             if topic is None:

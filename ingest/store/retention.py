@@ -26,10 +26,12 @@ def move_window(connection: sqlite3.Connection, kept_from_ms: int) -> int:
     """Let the window begin at `kept_from_ms`, and say where it begins now.
 
     Whole hours only, no further than the summaries reach, and never back: what has gone can't
-    be told from a repeat any more.
+    be told from a repeat any more. It stays where a forwarder has to get the old ones yet.
     """
     whole_hours = kept_from_ms // HOUR_MS * HOUR_MS
     (known,) = connection.execute("SELECT kept_from FROM horizon").fetchone()
+    if is_anyone_filling(connection):
+        return int(known)
     begins = max(int(known), min(whole_hours, summarised_until(connection)))
     connection.execute("UPDATE horizon SET kept_from = ?", (begins,))
     return begins

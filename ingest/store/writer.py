@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
+from ingest.forgetting import forget_oldest
 from ingest.readings import LogPosition, SeriesKey, series_key
 from ingest.store.database import (
     FILE_NAME,
@@ -117,6 +118,9 @@ class StoreWriter:
         `replayed`: these ids are removed with the same transaction.
         """
         too_old: list[DeadLetter] = []
+        # Before a transaction only: within one, ranges are ahead of the file.
+        forget_oldest(self._series)
+        forget_oldest(self._logs)
         with self._turn, _Failures(self), transaction(self._connection):
             kept_from = self._kept_from()
             if kept_from and not replayed:
@@ -145,6 +149,7 @@ class StoreWriter:
 
     def save_presences(self, presences: Iterable[PresenceToStore]) -> None:
         """Remember each node's last presence, and what it says of its log."""
+        forget_oldest(self._logs)
         with self._turn, _Failures(self), transaction(self._connection):
             for said in presences:
                 self._connection.execute(
