@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gateway.commands.options import settings_option
-from gateway.commands.period import FOR_EVER_MS, checked_nodes, instant
+from gateway.commands.period import bounds, checked_nodes
 from gateway.settings import load_settings
 from ingest.archive.package import Format, write_package
 from ingest.archive.rows import Extract
@@ -60,8 +60,7 @@ def command(
     The service may run meanwhile.
     """
     settings = load_settings(settings_file)
-    from_ms = instant("--from", from_text, settings.zone, 0)
-    to_ms = instant("--to", to_text, settings.zone, FOR_EVER_MS)
+    from_ms, to_ms = bounds(from_text, to_text, settings.zone)
     estate = load_estate(settings.estate_file, settings.zone)
     with ExitStack() as opened:
         readers = [
