@@ -67,8 +67,8 @@ class Upkeep:
         """Until cancelled; whatever fails is tried again at the next look."""
         ballast = Ballast(self.settings.data.dir, self.settings.store.ballast_mib * MIB)
         self.metrics.gauge("store_room_bytes", "Room left for the store", lambda: self.room)
-        is_due = True
         while True:
+            is_due = False
             try:
                 await self._look_at_disk(ballast)
                 is_due = asyncio.get_running_loop().time() >= self._due_s

@@ -119,7 +119,7 @@ class Comparer:
         for look in range(_LOOKS):
             excused = await self._excuses(anew=look > 0)
             held = await asyncio.to_thread(self.reader.ask, _held, bounds, self.node)
-            known = {series.node for series in await asyncio.to_thread(self.reader.series)}
+            known = await asyncio.to_thread(self.reader.ask, _nodes)
             found = await self._found(bounds, known)
             differing = _differing(held, found, excused, is_shared=self.is_shared)
             standing = (
@@ -201,6 +201,11 @@ def _differing(
         if is_missing or (found[at] > held[at] and not is_shared):
             differing[at] = Difference(at, shipped, found[at])
     return differing
+
+
+def _nodes(connection: sqlite3.Connection) -> frozenset[str]:
+    """Every node that the store has, or had, readings of."""
+    return frozenset(node for (node,) in connection.execute("SELECT DISTINCT node FROM series"))
 
 
 def _held(

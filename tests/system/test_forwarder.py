@@ -302,6 +302,24 @@ async def test_a_new_database_is_filled_with_all_that_the_store_holds(
     assert "town: 120 points of 1 nodes sent" in capsys.readouterr().out
 
 
+async def test_a_forwarder_that_is_new_gets_what_the_store_held_before(
+    tmp_path: Path, broker: Server, influx: Server
+):
+    gateway = Gateway(tmp_path / "g", broker.port, estate=ESTATE + PLACED)
+    with Publisher(broker.port) as node:
+        with running(gateway):
+            await eventually(gateway.is_well)
+            node.publish(30, at=T0 - 3 * 86400)
+            await eventually(lambda: _readings(gateway) == 90)
+        with (tmp_path / "g" / "preau.toml").open("a") as file:
+            file.write(forwarder(influx.port, "fresh"))
+        with running(gateway):
+            await eventually(gateway.is_well)
+            node.publish(5)
+            await eventually(lambda: counts(influx.port, "fresh") == {"r1": 35})
+            await eventually(lambda: _has(gateway, 'forwarder_filling{forwarder="town"} 0.0'))
+
+
 def _forward(settings_file: Path, *arguments: str) -> int:
 
     preau = Path(sys.executable).with_name("preau")

@@ -88,10 +88,14 @@ def test_nothing_goes_that_any_forwarder_still_has_to_ship(store, tmp_path: Path
 
 def test_nothing_goes_until_a_forwarder_that_is_new_has_what_was_there_before(store, tmp_path):
     folded(store, *(pack(n) for n in range(1, 11)))
+    while store.change(summarise, T0 + 100 * DAY_MS):
+        pass
+    begins = store.change(move_window, T0 + 5 * HOUR_MS)
     store.change(set_forwarders, ["town"])
     folded(store, pack(11))
     store.change(advance_forwarder, "town", 11)
     assert let_go(store, 20) == 0
+    assert store.change(move_window, T0 + 6 * HOUR_MS) == begins
     store.change(note_filled, "town", NODE)
     assert let_go(store, 20) == 0
     store.change(end_filling, "town")
