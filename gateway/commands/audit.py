@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ import click
 
 from gateway.commands.options import json_option, settings_option
 from gateway.commands.period import bounds
+from gateway.commands.progress import told_parts
 from gateway.settings import Settings, load_settings
 from ingest.audit import Audit, LogAudit, NumberRanges, audit, size_of
 from ingest.errors import ConfigurationError, PreauError
@@ -135,10 +135,8 @@ async def _compare(
     with StoreReader(settings.data.dir) as reader:
         async with InfluxQuery(target) as influx:
             comparer = Comparer(reader, influx.ask, target.name, node, is_shared)
-            with click.progressbar(
-                length=0, label=target.name, file=sys.stderr, hidden=not sys.stderr.isatty()
-            ) as bar:
-                return await comparer.compare(*period, now_ms, lambda: bar.update(1))
+            with told_parts(f"days in {target.name}") as told:
+                return await comparer.compare(*period, now_ms, told)
 
 
 def _as_json(account: Account) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """`preau export`: everything that was measured, in files that any program reads."""
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +8,7 @@ import click
 
 from gateway.commands.options import settings_option
 from gateway.commands.period import bounds, checked_nodes
+from gateway.commands.progress import told_parts
 from gateway.settings import load_settings
 from ingest.archive.package import Format, write_package
 from ingest.archive.rows import Extract
@@ -67,14 +67,7 @@ def command(
             opened.enter_context(StoreReader(store)) for store in stores or [settings.data.dir]
         ]
         extract = Extract(readers, Placements.of(estate), from_ms, to_ms, checked_nodes(nodes))
-        with click.progressbar(
-            length=0,
-            label="readings",
-            file=sys.stderr,
-            hidden=not sys.stderr.isatty(),
-            show_pos=True,
-        ) as bar:
-            extract.told = bar.update
+        with told_parts("series") as extract.told:
             rows = write_package(folder, extract, estate, settings.estate_file, form)
     click.echo(f"{folder}: " + ", ".join(f"{count} {name}" for name, count in rows.items()))
     if extract.contradictions:

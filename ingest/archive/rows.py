@@ -45,8 +45,8 @@ class Extract:
     from_ms: int
     to_ms: int
     nodes: Sequence[str] = ()
-    told: Callable[[int], None] = lambda _rows: None
-    """Is told how many rows more there are."""
+    told: Callable[[int, int], None] = lambda _done, _all: None
+    """Is told how many of all series are written."""
     _kept: dict[tuple[int, int], "_Kept"] = field(default_factory=dict, init=False)
     """By store and series, as its readings were written."""
     contradictions: int = field(default=0, init=False)
@@ -54,7 +54,9 @@ class Extract:
 
     def readings(self) -> Iterator[Row]:
         """Rows of the table `readings`."""
-        for key, found in self._series():
+        series = list(self._series())
+        for number, (key, found) in enumerate(series):
+            self.told(number, len(series))
             node, quantity, channel = key
             unit = unit_of(quantity)
             place, until = ("", "", ""), float("-inf")
@@ -144,7 +146,6 @@ def _points(reader: StoreReader, series: Series, extract: Extract) -> Iterator[P
     """Page by page, so that the store's writer is never held up."""
     page = extract.first_page(reader, series)
     while True:
-        extract.told(len(page))
         yield from page
         if len(page) < _PAGE:
             return

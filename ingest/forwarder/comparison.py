@@ -100,17 +100,23 @@ class Comparer:
     _excused: _Excused | None = None
 
     async def compare(
-        self, from_ms: int, to_ms: int, now_ms: int, day_done: Callable[[], None] = lambda: None
+        self,
+        from_ms: int,
+        to_ms: int,
+        now_ms: int,
+        told: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> Comparison:
         """Compare what was measured from `from_ms` to before `to_ms`, day by day.
 
-        Raises `PreauError` where InfluxDB does not answer.
+        `told` is told how many of all days are done. Raises `PreauError` where InfluxDB does not
+        answer.
         """
         result = Comparison()
         remembered_ms = await self._remembered_from(now_ms)
-        for bounds in self._days(max(from_ms, remembered_ms), to_ms):
+        days = list(self._days(max(from_ms, remembered_ms), to_ms))
+        for number, bounds in enumerate(days, 1):
             await self._compare_day(bounds, result)
-            day_done()
+            told(number, len(days))
         return result
 
     async def _compare_day(self, bounds: tuple[int, int], result: Comparison) -> None:

@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import pty
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -281,3 +285,17 @@ def test_nothing_is_left_of_an_export_that_fails(
     before = sorted(town.iterdir())
     assert preau(town, "export", str(town / "out")) == 1
     assert sorted(town.iterdir()) == before
+
+
+def test_a_terminal_is_told_how_far_it_is(town: Path, tmp_path: Path) -> None:
+    """Of all series, and nothing of it comes into a file."""
+    preau_command = Path(sys.executable).with_name("preau")
+    command = [preau_command, "export", "--settings", town / "preau.toml", town / "out"]
+    screen, theirs = pty.openpty()
+    try:
+        subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=True, timeout=60)
+        os.close(theirs)
+        shown = os.read(screen, 65_536).decode()
+    finally:
+        os.close(screen)
+    assert "4/4" in shown
