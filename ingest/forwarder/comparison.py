@@ -113,6 +113,8 @@ class Comparer:
         """
         result = Comparison()
         remembered_ms = await self._remembered_from(now_ms)
+        # Whole hours: of what has been let go nothing finer is known.
+        to_ms = -(-to_ms // HOUR_MS) * HOUR_MS
         days = list(self._days(max(from_ms, remembered_ms), to_ms))
         for number, bounds in enumerate(days, 1):
             await self._compare_day(bounds, result)

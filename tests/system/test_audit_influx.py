@@ -172,6 +172,8 @@ async def test_readings_that_have_been_let_go_are_compared_by_their_summaries(to
         store.change(move_window, T0 + DAY_MS)
         store.change(let_go_before_window, 0, 10_000)
     assert town.audit()[0] == 0
+    # In the middle of an hour, of which only the sum is known.
+    assert town.audit("--to", str((T0 + 7 * HOUR_MS) // 1000 + 30))[0] == 0
     town.delete(T0 + 7 * HOUR_MS + 60_000)
     code, account = town.audit()
     (difference,) = account["influxdb"]["town"]["differences"]
