@@ -119,3 +119,26 @@ def test_a_step_that_fails_halfway_changes_nothing(tmp_path: Path, monkeypatch):
         assert not reader.ask(
             lambda c: c.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchall()
         )
+
+
+def test_an_upgrade_without_room_changes_nothing_and_is_done_once_there_is(tmp_path: Path):
+    """The room of a process, by a limit of the system: no file may grow beyond 1,000 bytes."""
+    old_store(tmp_path, 1)
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from ingest.errors import TransientError; from ingest.store.writer import StoreWriter\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    StoreWriter(Path(sys.argv[1]))\n"
+        "except TransientError as error:\n    print(error)\n"
+    )
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root, timeout=60)
+    assert FILE_NAME in done.stdout
+    assert check_store(tmp_path) != [], "it is not upgraded yet"
+    with StoreWriter(tmp_path):
+        pass
+    assert check_store(tmp_path) == []
+    with StoreReader(tmp_path) as reader:
+        (series,) = reader.series()
+        assert [p.value for p in reader.points(series, 0, 2**60)] == [19.5, 20.5]
