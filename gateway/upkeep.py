@@ -26,6 +26,7 @@ from ingest.store.ballast import Ballast
 from ingest.store.cursors import forwarder_cursors
 from ingest.store.deadletters import expire_dead_letters
 from ingest.store.retention import (
+    bring_window_back,
     free_in_file,
     let_go_before_window,
     move_window,
@@ -120,6 +121,8 @@ class Upkeep:
             pass
         if not self.steady.is_steady(now_ms / 1000, time.monotonic()):
             return
+        if await self.writer.run(self.store.change, bring_window_back, now_ms - HOUR_MS):
+            _log.warning("the clock was ahead and has let readings go; from now on they are kept")
         days = self.settings.store.dead_letters_keep_days
         if days:
             await self.writer.run(self.store.change, expire_dead_letters, now_ms - days * DAY_MS)

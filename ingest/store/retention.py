@@ -37,6 +37,19 @@ def move_window(connection: sqlite3.Connection, kept_from_ms: int) -> int:
     return begins
 
 
+def bring_window_back(connection: sqlite3.Connection, steady_since_ms: int) -> bool:
+    """Let a window that begins in the future begin at `steady_since_ms`; whether it did.
+
+    A clock that was years ahead has moved it: else nothing more would be kept until then. What was
+    measured since the clock is right has not gone, so that a repeat of it can be told.
+    """
+    begins = steady_since_ms // HOUR_MS * HOUR_MS
+    changed = connection.execute(
+        "UPDATE horizon SET kept_from = ?1 WHERE kept_from > ?1", (begins,)
+    ).rowcount
+    return changed > 0
+
+
 def shipped_before(connection: sqlite3.Connection) -> int:
     """Readings received before this time are sorted in and shipped to everyone.
 

@@ -16,6 +16,7 @@ from ingest.forwarder.v1 import InfluxV1
 from ingest.readings import LogPosition
 from ingest.store.cursors import advance_forwarder, set_forwarders
 from ingest.store.deadletters import DeadLetter
+from ingest.store.filling import begin_filling, note_filled
 from ingest.store.retention import let_go_before_window, move_window
 from ingest.store.summaries import DAY_MS, HOUR_MS, summarise
 from ingest.store.writer import PackToStore, StoreWriter
@@ -97,6 +98,17 @@ async def test_what_waits_to_be_shipped_is_no_difference(town: Town):
     code, account = town.audit()
     assert code == 0
     assert account["influxdb"]["town"]["waiting"] == 4 * (PACKS - 25)
+
+
+async def test_what_a_new_forwarder_has_not_got_yet_is_no_difference(town: Town):
+    influx_query(town.influx.port, f"CREATE DATABASE {town.database}", "")
+    with StoreWriter(town.folder / "data") as store:
+        store.change(advance_forwarder, "town", PACKS)
+        store.change(begin_filling, "town")
+        code, account = town.audit()
+        assert (code, account["influxdb"]["town"]["waiting"]) == (0, 4 * PACKS)
+        store.change(note_filled, "town", NODE)
+        assert town.audit()[0] == 1
 
 
 async def test_what_is_missing_there_is_told_by_series_and_hour(town: Town):
