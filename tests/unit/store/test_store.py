@@ -247,6 +247,8 @@ def test_damage_found_while_running_is_told_as_such(tmp_path: Path):
         with path.open("r+b") as file:
             file.seek(8192)
             file.write(b"\xff" * (size - 8192))
+        with StoreReader(tmp_path) as reader, pytest.raises(StoreError, match="can't be read"):
+            list(reader.latest())
         store._connection.execute("PRAGMA shrink_memory")
         with pytest.raises(StoreError, match="can't be read"):
             store.commit([pack(n, node=f"{n:012x}", log="cc00cc00") for n in range(3000)])
