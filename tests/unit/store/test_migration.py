@@ -103,6 +103,7 @@ def test_what_a_lost_store_has_left_in_its_wal_is_never_thrown_away(tmp_path: Pa
         assert wal.read_bytes() == content
     with pytest.raises(StoreError, match="bytes of readings"):
         StoreReader(tmp_path)
+    assert "bytes of readings" in check_store(tmp_path)[0]
 
 
 def test_a_step_that_fails_halfway_changes_nothing(tmp_path: Path, monkeypatch):
