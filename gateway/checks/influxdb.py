@@ -10,8 +10,8 @@ import aiohttp
 
 from gateway.checks.finding import Finding, Given, failed, good, warning
 from ingest.errors import ConfigurationError, PreauError
-from ingest.forwarder.errors import InfluxAwayError, error_of
-from ingest.forwarder.http import away, error_in, open_session
+from ingest.forwarder.errors import InfluxAwayError, InfluxRefusedError, error_of
+from ingest.forwarder.http import away, open_session
 from ingest.forwarder.target import Target
 from ingest.forwarder.v1 import InfluxV1
 
@@ -61,10 +61,11 @@ async def _v2(target: Target, told: str) -> Finding:
                 f"{target.url}/api/v2/write", params=where, data=b"", allow_redirects=False
             ) as answer,
         ):
-            status, words = answer.status, error_in(await answer.text(errors="replace"))
+            status, body = answer.status, await answer.text(errors="replace")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise away(target, error) from error
-    # 2.0 says 400 to a write of no points, later ones say 204: both have looked at the rest.
-    if status not in {204, 400}:
-        raise error_of(status, words, None, time.time())
+    # 2.0 refuses a write of no points, later ones take it: both have looked at the rest.
+    refusal = None if status == 204 else error_of(status, body, None, time.time())
+    if refusal is not None and not isinstance(refusal, InfluxRefusedError):
+        raise refusal
     return good(f"{told}: {target.url} answers and takes the bucket {target.database!r}")

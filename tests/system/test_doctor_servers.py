@@ -168,6 +168,7 @@ def test_an_influxdb_is_asked_for_its_database(town):
         (Answer(400, '{"error": "writing requires points"}'), 0, ""),
         (Answer(401, '{"error": "unauthorized access"}'), 1, "unauthorized access"),
         (Answer(404, '{"error": "bucket not found"}'), 1, "bucket not found"),
+        (Answer(400, "<html>Bad Request</html>"), 1, "no answer of an InfluxDB"),
         (Answer(302, ""), 1, "redirection"),
     ],
 )
