@@ -133,7 +133,7 @@ def _nodes(settings: Settings) -> list[str]:
             f"there is no estate at {settings.estate_file}, and it says which nodes have an "
             "account; to begin one type: preau init"
         )
-    return [node.id for node in load_estate(settings.estate_file, settings.zone).nodes]
+    return load_estate(settings.estate_file, settings.zone).in_service()
 
 
 def _gateway(settings: Settings) -> str:

@@ -131,7 +131,7 @@ def _write_broker(
     load_identity(pki, BROKER)
     certificate, key = certificate_file(pki, BROKER), key_file(pki, BROKER)
     plan = BrokerPlan(
-        nodes=[node.id for node in estate.nodes],
+        nodes=estate.in_service(),
         tls=TlsFiles(certificate.read_bytes(), key.read_bytes()),
         seen_as=_BROKER_SEES,
         credentials=files.folder / CREDENTIALS_FOLDER,

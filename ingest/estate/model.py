@@ -180,8 +180,16 @@ class Node(EstateModel):
 
     id: NodeId
     name: Name | None = None
+    model: Name | None = None
+    """What kind of board and sensors it is, for people."""
+    removed: Instant | None = None
+    """When it was taken out of service. Its placements stay, since old readings belong there."""
     cadence_s: Annotated[int, Field(ge=1, le=86_400)] = 300
     placements: tuple[Placement, ...] = Field(default=(), alias="placement", strict=False)
+
+    def is_gone(self, last_heard_ms: int | None) -> bool:
+        """Whether it was taken out of service and has said nothing since."""
+        return self.removed is not None and (last_heard_ms or 0) <= to_ms(self.removed)
 
 
 class EstateHead(EstateModel):
@@ -252,6 +260,10 @@ class Estate:
     def node(self, node: str) -> Node | None:
         """The node as declared; `None` for one that nobody declared."""
         return self._index.nodes.get(node)
+
+    def in_service(self) -> list[str]:
+        """The ids of the nodes that were not taken out of service: those that have an account."""
+        return [node.id for node in self.nodes if node.removed is None]
 
     def placement(self, node: str, at_ms: int) -> str | None:
         """The room (`site/room`) in which a node was at a time; `None`: nowhere, or unknown."""
