@@ -4,6 +4,7 @@ It is handed everything that acts on the rooms as arrays (steps by rooms), and h
 weather and no calendar of its own. The same arrays give the same course.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,8 @@ from simulators.weather import saturation_g_m3
 
 VALVE_BAND_K: Final = 1.0
 """A room's valve is open half a kelvin below its mark and shut half a kelvin above (EN 215)."""
+_RADIATOR_S: Final = 1800.0
+"""How long water and iron take to follow the boiler (engineering guess)."""
 _TOO_WARM_C: Final = 25.0
 _TOO_COLD_C: Final = 17.0
 _FRESH_AGAIN: Final = 0.65
@@ -61,6 +64,7 @@ class State:
     air_c: Floats
     vapour_g_m3: Floats
     co2_ppm: Floats
+    radiator_c: Floats
     is_open: Flags
 
     @classmethod
@@ -70,7 +74,12 @@ class State:
         vapour = np.minimum(vapour_g_m3, saturation_g_m3(temperature_c))
         fresh = np.full(count, OUTDOOR_CO2_PPM)
         return cls(
-            temperature_c.copy(), temperature_c.copy(), vapour, fresh, np.zeros(count, np.bool_)
+            mass_c=temperature_c.copy(),
+            air_c=temperature_c.copy(),
+            vapour_g_m3=vapour,
+            co2_ppm=fresh,
+            radiator_c=temperature_c.copy(),
+            is_open=np.zeros(count, np.bool_),
         )
 
 
@@ -130,7 +139,7 @@ def _advance(rooms: Rooms, drive: Drive, state: State, index: int, step_s: float
         outdoors_c=outdoors_c,
         ventilation_w_k=ventilation_w_k,
         gains=gains,
-        heating=_heating(rooms, drive, state, index),
+        heating=_heating(rooms, drive, state, index, step_s),
         step_s=step_s,
     )
     state.mass_c, state.air_c = moved.mass_c, moved.air_c
@@ -171,14 +180,17 @@ def _flows(rooms: Rooms, drive: Drive, state: State, index: int) -> tuple[Floats
 
 
 def _sun_w(rooms: Rooms, drive: Drive, state: State, index: int) -> Floats:
-    """Sun through the panes; blinds come down while people are in, it is bright and warm."""
+    """Sun through the panes; blinds are down in warm rooms, and left down when people go."""
     sun = drive.sun_w_m2[index]
-    is_down = drive.is_used[index] & (sun > _BLINDS_ABOVE_W_M2) & (state.air_c > _TOO_WARM_C - 1)
+    is_down = (sun > _BLINDS_ABOVE_W_M2) & (state.air_c > _TOO_WARM_C - 1)
     through: Floats = rooms.glazing_m2 * sun * (1 - _BLINDS_KEEP_OUT * is_down)
     return through
 
 
-def _heating(rooms: Rooms, drive: Drive, state: State, index: int) -> Heating:
-    most_w = emission(rooms.heater_w, drive.radiator_c[index], state.air_c)
+def _heating(rooms: Rooms, drive: Drive, state: State, index: int, step_s: float) -> Heating:
+    # A boiler that is off leaves radiators at the temperature of the room.
+    flow_c = np.maximum(drive.radiator_c[index], state.air_c)
+    state.radiator_c += (flow_c - state.radiator_c) * (1 - math.exp(-step_s / _RADIATOR_S))
+    most_w = emission(rooms.heater_w, state.radiator_c, state.air_c)
     fixed_w = None if drive.stuck is None else most_w * drive.stuck[index]
     return Heating(most_w, drive.valve_c[index] - VALVE_BAND_K / 2, VALVE_BAND_K, fixed_w)

@@ -21,6 +21,8 @@ DESIGN_EXCESS_K: Final = 50.0
 """A radiator's nominal power is given at this excess over the air (EN 442)."""
 RADIATOR_EXPONENT: Final = 1.3
 """n of EN 442 for a usual radiator."""
+OFF_C: Final = -273.15
+"""What a boiler that is off sends: as cold as it gets, so that nothing comes from it."""
 
 _HOUR_MS: Final = 3_600_000
 _DESIGN_INSIDE_C: Final = 20.0
@@ -78,8 +80,7 @@ def programme(
     radiator_c = _curve(regime, target_c, is_boost, sky)
     for fault in faults:
         if isinstance(fault, BoilerDown):
-            # As cold as it gets: whatever the room, nothing comes from it.
-            radiator_c[_held(fault, at_ms)] = -273.15
+            radiator_c[_held(fault, at_ms)] = OFF_C
     return Programme(target_c, target_c >= regime.comfort_c, radiator_c)
 
 
@@ -97,7 +98,7 @@ def _curve(regime: Regime, target_c: Floats, is_boost: Flags, sky: Sky) -> Float
     excess_k = DESIGN_EXCESS_K * np.clip(load * margin, 0.0, regime.boost_margin) ** (
         1 / RADIATOR_EXPONENT
     )
-    radiator_c: Floats = np.where(sky.mean_c > regime.limit_c, -273.15, target_c + excess_k)
+    radiator_c: Floats = np.where(sky.mean_c > regime.limit_c, OFF_C, target_c + excess_k)
     return radiator_c
 
 

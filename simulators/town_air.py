@@ -32,7 +32,9 @@ _COARSE_S: Final = 13 * DAY_S
 _FINE_S: Final = DAY_S
 # 1 January 1970 was a Thursday: four days later weeks begin on Mondays.
 _FIRST_MONDAY_S: Final = 4 * DAY_S
-_KEPT: Final = 3
+_FEWEST_KEPT: Final = 3
+_KEPT_VALUES: Final = 2_000_000
+"""Of each of four quantities: 64 MB, a year of 18 rooms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,9 @@ class TownAir:
         """Two weeks of all rooms every five minutes, both ends included; the numbers run on."""
         if number not in self._stretches:
             self._stretches[number] = self._compute(_FIRST_MONDAY_S + number * STRETCH_S)
-            while len(self._stretches) > _KEPT:
+            # A year of a small town is kept, so that its rooms can be asked one after the other.
+            kept = max(_FEWEST_KEPT, _KEPT_VALUES // self._stretches[number].co2_ppm.size)
+            while len(self._stretches) > kept:
                 del self._stretches[next(iter(self._stretches))]
         return self._stretches[number]
 

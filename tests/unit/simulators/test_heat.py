@@ -127,9 +127,9 @@ class Books:
     fabrics=st.lists(FABRICS, min_size=1, max_size=6),
     wall_w_k=st.floats(0, 80),
     seed=st.integers(0, 2**31),
-    step_s=st.sampled_from([1800, 3600]),
+    step_s=st.sampled_from([3600, 7200]),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_over_a_year_what_comes_in_goes_out_or_stays(fabrics, wall_w_k, seed, step_s):
     """The energy balance of random rooms closes to 0.1 % of what went through them."""
     count = len(fabrics)
