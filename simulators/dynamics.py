@@ -13,7 +13,7 @@ import numpy as np
 
 from simulators.airing import OUTDOOR_CO2_PPM, co2_after, vapour_after, window_flow_m3_s
 from simulators.fabric import Rooms
-from simulators.heat import AIR_J_M3K, Gains, Heating, HeatStep, step
+from simulators.heat import AIR_J_M3K, Gains, Heating, HeatStep, Paths, paths, step
 from simulators.heating import emission
 from simulators.presence import Flags
 from simulators.seeds import Floats
@@ -66,6 +66,8 @@ class State:
     co2_ppm: Floats
     radiator_c: Floats
     is_open: Flags
+    ways: Paths | None = None
+    """Of the last step: most of the time nothing changes in how rooms are aired."""
 
     @classmethod
     def at_rest(cls, rooms: Rooms, temperature_c: Floats, vapour_g_m3: float) -> "State":
@@ -137,10 +139,9 @@ def _advance(rooms: Rooms, drive: Drive, state: State, index: int, step_s: float
         rooms.network,
         state.mass_c,
         outdoors_c=outdoors_c,
-        ventilation_w_k=ventilation_w_k,
+        ways=_ways(rooms, state, ventilation_w_k, step_s),
         gains=gains,
         heating=_heating(rooms, drive, state, index, step_s),
-        step_s=step_s,
     )
     state.mass_c, state.air_c = moved.mass_c, moved.air_c
     state.co2_ppm = co2_after(state.co2_ppm, rooms.volume_m3, flow, drive.co2_l_s[index], step_s)
@@ -168,15 +169,27 @@ def _windows(drive: Drive, state: State, index: int) -> Flags:
 
 def _flows(rooms: Rooms, drive: Drive, state: State, index: int) -> tuple[Floats, Floats]:
     """Air from outdoors in m³/s, and the heat that it costs in W/K."""
-    windows = state.is_open * window_flow_m3_s(
-        rooms.opening_m2,
-        rooms.opening_height_m,
-        float(drive.wind_m_s[index]),
-        state.air_c - drive.outdoors_c[index],
-    )
+    free = rooms.leak_m3_s
+    if state.is_open.any():
+        free = free + state.is_open * window_flow_m3_s(
+            rooms.opening_m2,
+            rooms.opening_height_m,
+            float(drive.wind_m_s[index]),
+            state.air_c - drive.outdoors_c[index],
+        )
     machine = drive.is_used[index] * rooms.ventilation_m3_s
-    free = rooms.leak_m3_s + windows
     return free + machine, AIR_J_M3K * (free + machine * (1 - rooms.heat_recovery))
+
+
+def _ways(rooms: Rooms, state: State, ventilation_w_k: Floats, step_s: float) -> Paths:
+    ways = state.ways
+    if (
+        ways is None
+        or ways.step_s != step_s
+        or not np.array_equal(ways.ventilation_w_k, ventilation_w_k)
+    ):
+        ways = state.ways = paths(rooms.network, ventilation_w_k, step_s)
+    return ways
 
 
 def _sun_w(rooms: Rooms, drive: Drive, state: State, index: int) -> Floats:

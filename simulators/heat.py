@@ -121,56 +121,86 @@ class Heating(NamedTuple):
     fixed_w: Floats | None = None
 
 
+class Paths(NamedTuple):
+    """What follows from how rooms are aired and from the length of a step alone.
+
+    `h_1` to `h_3` are (C.6) to (C.8); `by_air` is H_1 / H_ve, written so that a tight room needs no
+    division by zero. The last three are what one watt of heating does to the mass at the end of the
+    step, to the surface and to the air.
+    """
+
+    ventilation_w_k: Floats
+    step_s: float
+    h_1: Floats
+    h_2: Floats
+    to_mass: Floats
+    by_air: Floats
+    kept_w_k: Floats
+    needed_w_k: Floats
+    mass_k_w: Floats
+    surface_k_w: Floats
+    air_k_w: Floats
+
+
+def paths(network: Network, ventilation_w_k: Floats, step_s: float) -> Paths:
+    """The ways of heat for a step in which rooms are aired as given."""
+    h_is, h_ms = network.surface_to_air_w_k, network.mass_to_surface_w_k
+    h_1, h_2, h_3 = _series(network, ventilation_w_k)
+    by_air = h_is / (ventilation_w_k + h_is)
+    per_step = network.capacity_j_k / step_s
+    half_loss = 0.5 * (h_3 + network.mass_to_outdoors_w_k)
+    to_mass = h_3 / h_2
+    mass_k_w = to_mass * by_air / (per_step + half_loss)
+    surface_k_w = (h_ms * 0.5 * mass_k_w + by_air) / (h_ms + h_2)
+    return Paths(
+        ventilation_w_k=ventilation_w_k,
+        step_s=step_s,
+        h_1=h_1,
+        h_2=h_2,
+        to_mass=to_mass,
+        by_air=by_air,
+        kept_w_k=per_step - half_loss,
+        needed_w_k=per_step + half_loss,
+        mass_k_w=mass_k_w,
+        surface_k_w=surface_k_w,
+        air_k_w=(h_is * surface_k_w + 1) / (h_is + ventilation_w_k),
+    )
+
+
 def step(
     network: Network,
     mass_c: Floats,
     *,
     outdoors_c: float,
-    ventilation_w_k: Floats,
+    ways: Paths,
     gains: Gains,
     heating: Heating,
-    step_s: float,
 ) -> HeatStep:
-    """Move all rooms on by `step_s`, after (C.1) to (C.11): Crank and Nicolson for the mass.
+    """Move all rooms on by the step of `ways`, after (C.1) to (C.11): Crank and Nicolson.
 
     The room valve is solved within the step, since the air node answers at once. Neighbours
     exchange heat by their masses at the begin of the step, the same for both.
     """
-    h_is, h_ms, h_w = (
-        network.surface_to_air_w_k,
-        network.mass_to_surface_w_k,
-        network.windows_w_k,
-    )
-    h_1, h_2, h_3 = _series(network, ventilation_w_k)
+    h_is, h_ms = network.surface_to_air_w_k, network.mass_to_surface_w_k
     to_air, to_mass, to_surface = shared_out(network, gains)
-    exchanged = network.into_w_k @ mass_c
-    # H_1 / H_ve of the standard, written so that a tight room needs no division by zero.
-    by_air = h_is / (ventilation_w_k + h_is)
-    supplied = h_1 * outdoors_c + by_air * to_air
-
+    into_surface = to_surface + (ways.h_1 + network.windows_w_k) * outdoors_c + ways.by_air * to_air
     into_mass = (
         to_mass
-        + exchanged
+        + network.into_w_k @ mass_c
         + network.mass_to_outdoors_w_k * outdoors_c
-        + h_3 / h_2 * (to_surface + h_w * outdoors_c + supplied)
+        + ways.to_mass * into_surface
     )
-    per_step = network.capacity_j_k / step_s
-    half_loss = 0.5 * (h_3 + network.mass_to_outdoors_w_k)
-    end_c = (mass_c * (per_step - half_loss) + into_mass) / (per_step + half_loss)
-    surface_c = (h_ms * 0.5 * (mass_c + end_c) + to_surface + h_w * outdoors_c + supplied) / (
-        h_ms + h_2
+    end_c = (mass_c * ways.kept_w_k + into_mass) / ways.needed_w_k
+    surface_c = (h_ms * 0.5 * (mass_c + end_c) + into_surface) / (h_ms + ways.h_2)
+    air_c = (h_is * surface_c + ways.ventilation_w_k * outdoors_c + to_air) / (
+        h_is + ways.ventilation_w_k
     )
-    air_c = (h_is * surface_c + ventilation_w_k * outdoors_c + to_air) / (h_is + ventilation_w_k)
-
-    # All three are linear in the heating power: what one watt does to each.
-    end_k_w = h_3 / h_2 * by_air / (per_step + half_loss)
-    surface_k_w = (h_ms * 0.5 * end_k_w + by_air) / (h_ms + h_2)
-    air_k_w = (h_is * surface_k_w + 1) / (h_is + ventilation_w_k)
-    heating_w = _valves(heating, air_c, air_k_w)
-    end_c = end_c + end_k_w * heating_w
+    # All three are linear in the heating power.
+    heating_w = _valves(heating, air_c, ways.air_k_w)
+    end_c = end_c + ways.mass_k_w * heating_w
     return HeatStep(
-        air_c + air_k_w * heating_w,
-        surface_c + surface_k_w * heating_w,
+        air_c + ways.air_k_w * heating_w,
+        surface_c + ways.surface_k_w * heating_w,
         end_c,
         0.5 * (mass_c + end_c),
         heating_w,

@@ -23,7 +23,8 @@ HEALTH_EVERY: Final = 10
 """The firmware tells of battery and radio with every tenth pack."""
 
 _HOUR_MS: Final = 3_600_000
-_AT_ONCE_MS: Final = 48 * _HOUR_MS
+_AT_ONCE_MS: Final = 14 * 24 * _HOUR_MS
+"""Node by node: what lies together in the store is written together."""
 _BY_NODE: Final = int(TimeSource.NODE)
 
 _Reading = tuple[str, str, int, float, int, int]
@@ -40,17 +41,19 @@ def write_straight(
 ) -> int:
     """Store what all nodes measure from `start_ms` on and before `end_ms`; how many readings.
 
-    `told` is called with the time reached, day by day. Raises what the store raises.
+    `told` is called with the time that all have reached, every two weeks. Raises what the store
+    raises.
     """
     nodes = [_NodePast(room.node, Sensors(room.node, room.model)) for room in town.rooms]
     count = 0
     for begin_ms in range(start_ms, end_ms, _AT_ONCE_MS):
         until_ms = min(begin_ms + _AT_ONCE_MS, end_ms)
-        packs = [pack for node in nodes for pack in node.packs(begin_ms, until_ms, step_s * 1000)]
-        store.commit(packs)
-        count += sum(len(pack.readings) for pack in packs)
-        while store.fold().has_more:
-            pass
+        for node in nodes:
+            packs = list(node.packs(begin_ms, until_ms, step_s * 1000))
+            store.commit(packs)
+            count += sum(len(pack.readings) for pack in packs)
+            while store.fold().has_more:
+                pass
         told(until_ms)
     return count
 

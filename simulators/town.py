@@ -15,7 +15,7 @@ from typing import Final
 
 from ingest.estate.calendar import OccupancyCalendar
 from ingest.estate.load import load_estate
-from ingest.estate.model import Estate, RoomPlace
+from ingest.estate.model import Estate, Node, RoomPlace, Site
 from simulators.fabric import AZIMUTH_DEG, Fabric
 from simulators.faults import Fault
 from simulators.heating import Regime
@@ -101,7 +101,7 @@ _DEMO: Final[Mapping[str, Character]] = MappingProxyType(
         "prevert/cm1": _class(27, 0.3, fabric=replace(_RENOVATED, ventilation_m3_h=60)),
         "prevert/cm2": _class(26, airing=0.4, fabric=_MECHANICAL),
         # Its radiators are too small for its walls.
-        "prevert/ce1-ce2": _class(22, 0.8, 1200, fabric=replace(_OLD_WALLS, heater_w=2600)),
+        "prevert/ce1-ce2": _class(22, 0.8, 1200, fabric=replace(_OLD_WALLS, heater_w=2200)),
         "prevert/bibliotheque": Character(_OLD_WALLS, Use(LIBRARY_HOURS, 25), airing=0.3),
         "prevert/salle-a-manger": Character(_CANTEEN, Use(LUNCH, 78, adults=5), airing=0.8),
         "tilleuls/petite-section": _nursery(23, airing=0.8, valve_c=21),
@@ -114,14 +114,50 @@ _DEMO: Final[Mapping[str, Character]] = MappingProxyType(
         ),
     }
 )
+_COPY_NODES: Final = 101
+"""Between a node of the demo and its copy: no two of its nodes lie a multiple of that apart."""
 _DEMO_REGIMES: Final = MappingProxyType({"tilleuls/maternelle": Regime(comfort_c=21)})
 
 
-def demo_town(seed: int = 1, faults: Sequence[Fault] = ()) -> Town:
-    """The town of the demonstration, twelve rooms with a node each."""
+def demo_town(seed: int = 1, faults: Sequence[Fault] = (), *, copies: int = 1) -> Town:
+    """The town of the demonstration, twelve rooms with a node each.
+
+    With more copies its schools stand there several times, as `prevert-2` and so on, with nodes and
+    people of their own.
+    """
     with as_file(DEMO_ESTATE) as path:
-        estate = load_estate(path)
-    return town_of(estate, _DEMO, seed=seed, regimes=_DEMO_REGIMES, faults=faults)
+        first = load_estate(path)
+    numbers = range(2, copies + 1)
+    estate = Estate(
+        name=first.name,
+        sites=first.sites + tuple(_site_again(site, n) for n in numbers for site in first.sites),
+        nodes=first.nodes + tuple(_node_again(node, n) for n in numbers for node in first.nodes),
+        calendar=first.calendar,
+    )
+    characters = dict(_DEMO)
+    regimes = dict(_DEMO_REGIMES)
+    for number in numbers:
+        characters |= {_again(ref, number): character for ref, character in _DEMO.items()}
+        regimes |= {_again(name, number): regime for name, regime in _DEMO_REGIMES.items()}
+    return town_of(estate, characters, seed=seed, regimes=regimes, faults=faults)
+
+
+def _again(ref: str, number: int) -> str:
+    site, _, rest = ref.partition("/")
+    return f"{site}-{number}/{rest}"
+
+
+def _site_again(site: Site, number: int) -> Site:
+    return site.model_copy(update={"id": f"{site.id}-{number}", "name": f"{site.name} {number}"})
+
+
+def _node_again(node: Node, number: int) -> Node:
+    # Station addresses of ESP32s come in steps of four; the maker's half of the address stays.
+    address = f"{int(node.id, 16) + (number - 1) * 4 * _COPY_NODES:012x}"
+    placements = tuple(
+        place.model_copy(update={"room": _again(place.room, number)}) for place in node.placements
+    )
+    return node.model_copy(update={"id": address, "placements": placements})
 
 
 def town_of(
