@@ -119,10 +119,16 @@ _COPY_NODES: Final = 101
 _DEMO_REGIMES: Final = MappingProxyType({"tilleuls/maternelle": Regime(comfort_c=21)})
 
 
-def demo_town(seed: int = 1, faults: Sequence[Fault] = (), *, copies: int = 1) -> Town:
+def demo_town(
+    seed: int = 1,
+    faults: Sequence[Fault] = (),
+    *,
+    weather: Weather | None = None,
+    copies: int = 1,
+) -> Town:
     """The town of the demonstration, twelve rooms with a node each.
 
-    With more copies its schools stand there several times, as `prevert-2` and so on, with nodes and
+    Without a weather it has that of its seed. With more copies its schools stand there several times, as `prevert-2` and so on, with nodes and
     people of their own.
     """
     with as_file(DEMO_ESTATE) as path:
@@ -139,7 +145,7 @@ def demo_town(seed: int = 1, faults: Sequence[Fault] = (), *, copies: int = 1) -
     for number in numbers:
         characters |= {_again(ref, number): character for ref, character in _DEMO.items()}
         regimes |= {_again(name, number): regime for name, regime in _DEMO_REGIMES.items()}
-    return town_of(estate, characters, seed=seed, regimes=regimes, faults=faults)
+    return town_of(estate, characters, seed=seed, weather=weather, regimes=regimes, faults=faults)
 
 
 def _again(ref: str, number: int) -> str:
