@@ -128,8 +128,8 @@ def demo_town(
 ) -> Town:
     """The town of the demonstration, twelve rooms with a node each.
 
-    Without a weather it has that of its seed. With more copies its schools stand there several times, as `prevert-2` and so on, with nodes and
-    people of their own.
+    Without a weather it has that of its seed. With more copies its schools stand there several
+    times, as `prevert-2` and so on, with nodes and people of their own.
     """
     with as_file(DEMO_ESTATE) as path:
         first = load_estate(path)
