@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 from simulators.board.bus import Surroundings, Wire
 from simulators.board.chips import Chips
+from simulators.board.i2c import I2cBus
 from simulators.board.program import (
     HEAP,
     HEAP_WITH_TLS,
@@ -72,6 +73,11 @@ class VirtualBoard:
     def surroundings(self) -> Surroundings:
         """Wi-Fi, pins, voltages and serial lines around the chip."""
         return self._wire.surroundings
+
+    @property
+    def i2c(self) -> I2cBus:
+        """The bus between the chip and those on I²C, with the faults that a bus has."""
+        return self._wire.i2c
 
     @property
     def running(self) -> bool:

@@ -1,0 +1,60 @@
+"""The light for pupils: one to three WS2812 that show how the air is, green, orange, red; the more
+lit, the worse, for whoever can't tell the colours. Loaded only where one is configured.
+
+It knows CO2, hours and LEDs. It must not know sensors or network.
+"""
+
+import machine
+import neopixel
+import seldom
+from micropython import const
+
+# A value near a threshold shall not make the light flicker.
+_BACK_PPM = const(50)
+_BRIGHTNESS = const(40)
+_LEDS_MAX = const(3)
+
+
+class Light:
+    """`settings.light` has `pin`, and may have `count` (1 to 3) and `brightness` (1 to 255)."""
+
+    def __init__(self, settings):
+        config = settings.light
+        self._settings = settings
+        self._count = max(1, min(_LEDS_MAX, config.get("count", 1)))
+        self._brightness = max(1, min(255, config.get("brightness", _BRIGHTNESS)))
+        self._leds = neopixel.NeoPixel(machine.Pin(config["pin"], machine.Pin.OUT), self._count)
+        self._level = 0
+        self._hours = ""
+        self._rules = b""
+        self._write(0, (0, 0, 0))
+
+    def show(self, co2_ppm, now_s):
+        """Shows the air; dark without a value, which is no good news, and outside the opening
+        hours. Without a clock it shines: a node that never had a network serves its room as well.
+        """
+        if co2_ppm is None or (now_s is not None and not self._is_open(now_s)):
+            self._write(0, (0, 0, 0))
+            return
+        settings = self._settings
+        level = 0
+        for step, limit_ppm in ((1, settings.light_orange_ppm), (2, settings.light_red_ppm)):
+            if co2_ppm >= limit_ppm - (_BACK_PPM if self._level >= step else 0):
+                level = step
+        self._level = level
+        full = self._brightness
+        colour = ((0, full, 0), (full, full * 2 // 5, 0), (full, 0, 0))[level]
+        self._write(max(1, (level + 1) * self._count // 3), colour)
+
+    def _is_open(self, now_s: int) -> bool:
+        settings = self._settings
+        hours = seldom.load("hours")
+        if settings.opening_hours != self._hours:
+            self._rules = hours.parse(settings.opening_hours)
+            self._hours = settings.opening_hours
+        return hours.is_open(self._rules, now_s, settings.utc_offset_min, settings.summer_time)
+
+    def _write(self, lit: int, colour):
+        for index in range(self._count):
+            self._leds[index] = colour if index < lit else (0, 0, 0)
+        self._leds.write()
