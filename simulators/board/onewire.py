@@ -87,7 +87,8 @@ class Ds18b20:
     """A DS18B20; set `temperature_c`.
 
     `flip` is (byte, bits) of the scratchpad that are wrong on the way; `unpowered` one that forgets
-    each conversion and shows the value at power-on; `bits` its resolution.
+    each conversion and shows the value at power-on; `silent` one that is found and then says
+    nothing; `bits` its resolution.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Ds18b20:
         self.rom = body + bytes((crc8(body),))
         self.temperature_c = temperature_c
         self.connected = True
-        self.unpowered = False
+        self.unpowered = self.silent = False
         self.flip: tuple[int, int] | None = None
         self.register = _POWER_ON
         self._bits = bits
@@ -184,6 +185,8 @@ class Ds18b20:
     def _function(self, command: int) -> None:
         self._finish()
         self._state = "idle"
+        if self.silent:
+            return
         if command == _CONVERT:
             self._state = "converting"
             self._converted_at_s = self._timer() + 0.75 / (1 << 12 - self._bits)

@@ -25,7 +25,8 @@ _COMMAND_S: Final = 0.003
 class Scd30(SensirionChip):
     """An SCD30; set `co2_ppm`, `temperature_c`, `humidity_percent`, `stretch_s`.
 
-    `writes` counts what was written to the memory that keeps settings.
+    `writes` counts what was written to the memory that keeps settings; a `silent` one has no new
+    values.
     """
 
     frequency_max_hz = 100_000
@@ -47,6 +48,7 @@ class Scd30(SensirionChip):
         self.correction_ppm = 0.0
         self.kept = {_INTERVAL: 2, _ABC: 1, _RECALIBRATE: 400}
         self.writes = 0
+        self.silent = False
         self._measuring = False
         self._started_s = timer()
         self._read_count = 0
@@ -114,7 +116,7 @@ class Scd30(SensirionChip):
         return int((self._timer() - self._started_s) / self.kept[_INTERVAL])
 
     def _fresh(self) -> bool:
-        return self._count() > self._read_count
+        return self._count() > self._read_count and not self.silent
 
     def _measured(self) -> tuple[int, ...]:
         values = (self.co2_ppm + self.correction_ppm, self.temperature_c, self.humidity_percent)

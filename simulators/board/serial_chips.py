@@ -5,8 +5,11 @@ It knows neither UARTs nor boards.
 """
 
 import time
+from typing import Final
 
 from simulators.board.sensirion import Timer
+
+_IDLE_S: Final = 0.02
 
 
 class SerialChip:
@@ -27,6 +30,7 @@ class SerialChip:
         self._delay_s = delay_s
         self._timer = timer
         self._powered_at_s = timer()
+        self._heard_at_s = timer()
         self._in = bytearray()
         self._out: list[tuple[float, bytes]] = []
 
@@ -49,6 +53,10 @@ class SerialChip:
         """What the master sends; at another speed it is noise."""
         if not self.connected or baudrate != self.baudrate:
             return
+        if self._timer() > self._heard_at_s + _IDLE_S:
+            # Half a request, and then silence: the next byte begins another.
+            self._in.clear()
+        self._heard_at_s = self._timer()
         self._in += data
         while len(self._in) >= self._request_size:
             request = bytes(self._in[: self._request_size])

@@ -16,11 +16,12 @@ def listen(pin, handler, trigger):
     line.send(struct.pack("<BBH", ord("I"), pin.id, 0))
     # The answer: from now on the host tells.
     line.readinto(bytearray(3))
-    _thread.start_new_thread(_tell, (line, pin, handler, trigger))
+    level = bytearray((pin.value(),))
+    pin.told = level
+    _thread.start_new_thread(_tell, (line, level, pin, handler, trigger))
 
 
-def _tell(line, pin, handler, trigger):
-    level = bytearray(1)
+def _tell(line, level, pin, handler, trigger):
     while line.readinto(level) == 1:
         if trigger & (pin.IRQ_RISING if level[0] else pin.IRQ_FALLING):
             try:

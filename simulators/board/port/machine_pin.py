@@ -19,6 +19,8 @@ class Pin:
         if id not in range(40) or 6 <= id <= 11 or id in (20, 24) or 28 <= id <= 31:
             raise ValueError("invalid pin")
         self.id = id
+        # Of a pin that interrupts: its level as last told, since the wire may just be in use.
+        self.told = None
         self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None):
@@ -34,6 +36,8 @@ class Pin:
 
     def value(self, value=None):
         if value is None:
+            if self.told:
+                return self.told[0]
             return wire.ask("p", self.id)[0]
         wire.ask("P", self.id, bytes((1 if value else 0,)))
 
