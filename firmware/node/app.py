@@ -81,7 +81,7 @@ class App:
             self._pack = bytearray(size)
 
     def _describe(self):
-        state = self.sensors.describe()
+        state = seldom.load("sensor_report").describe(self.sensors)
         state.update({"boots": self._boots, "reset": self._reset})
         return state
 

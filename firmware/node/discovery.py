@@ -11,35 +11,54 @@ from drivers import SensorError, place
 from senml import number
 from sensing import Sensor
 
-# Chip, class, where, I2C addresses, quantities in the driver's order; "~" warms itself. Where two
-# share an address, the first that takes its identity counts; where two measure the same, the first
-# in this list has the plain name.
+# Chip, where, I2C addresses, quantities in the driver's order; "~" warms itself. Where two share an
+# address, the first that gives its identity counts; where two measure the same, the first in this
+# list has the plain name. One text, because every name of its own stays in memory for good.
 _CHIPS = (
-    ("sht4x", "Sht4x", "i2c", b"\x44\x45\x46", "temperature humidity"),
-    ("sht3x", "Sht3x", "i2c", b"\x44\x45", "temperature humidity"),
-    ("bme280", "Bme280", "i2c", b"\x76\x77", "temperature humidity pressure"),
-    ("ds18b20", "Ds18b20", "wire", b"", "temperature"),
-    ("dht22", "Dht22", "pin", b"", "temperature humidity"),
-    ("scd4x", "Scd4x", "i2c", b"\x62", "~co2 temperature humidity"),
-    ("scd30", "Scd30", "i2c", b"\x61", "~co2 temperature humidity"),
-    ("s8", "S8", "uart", b"", "~co2"),
-    ("mhz19", "Mhz19", "uart", b"", "~co2"),
-    ("battery", "Battery", "pin", b"", "battery"),
-    ("contact", "Contact", "pin", b"", "opening"),
-    ("motion", "Motion", "pin", b"", "motion"),
+    "sht4x i2c 444546 temperature humidity|"
+    "sht3x i2c 4445 temperature humidity|"
+    "bme280 i2c 7677 temperature humidity pressure|"
+    "ds18b20 wire - temperature|"
+    "dht22 pin - temperature humidity|"
+    "scd4x i2c 62 ~co2 temperature humidity|"
+    "scd30 i2c 61 ~co2 temperature humidity|"
+    "s8 uart - ~co2|"
+    "mhz19 uart - ~co2|"
+    "battery pin - battery|"
+    "contact pin - opening|"
+    "motion pin - motion"
 )
 
 
+def _entries():
+    """[chip, where, addresses, quantities…] of each."""
+    for line in _CHIPS.split("|"):
+        yield line.split(" ")
+
+
 def _entry_of(chip):
-    for known in _CHIPS:
+    for known in _entries():
         if known[0] == chip:
             return known
     return None
 
 
-def _driver(known):
-    """The module of a chip's driver, loaded now and kept while one is used."""
-    return getattr(__import__("drivers." + known[0], None, None, (known[1],)), known[1])
+def _at(address: int):
+    """The entries of chips that may be at this I2C address."""
+    digits = "{:02x}".format(address)
+    return [
+        known
+        for known in _entries()
+        if any(digits == known[2][at : at + 2] for at in range(0, len(known[2]), 2))
+    ]
+
+
+def _driver(sensors, chip: str):
+    """The class of a chip's driver; its module lives as long as one of them is used."""
+    for sensor in sensors.all:
+        if sensor.driver.name.startswith(chip + "@"):
+            return type(sensor.driver)
+    return getattr(seldom.load("drivers." + chip), chip[0].upper() + chip[1:])
 
 
 async def find(sensors):
@@ -49,7 +68,7 @@ async def find(sensors):
         sensors.calibrated = seldom.load("calibration").kept()
     sensors.incomplete = False
     pinned = settings.sensors or ()
-    named = [known[2] for known in (_entry_of(pin.get("chip")) for pin in pinned) if known]
+    named = [known[1] for known in (_entry_of(pin.get("chip")) for pin in pinned) if known]
     _open(sensors)
     for pin in pinned:
         try:
@@ -70,10 +89,9 @@ def _open(sensors):
         sensors.i2c = seldom.load("i2c_bus").open_bus(settings.i2c)
     if sensors.wire is None and settings.onewire is not None:
         import onewire
-        from drivers.ds18b20 import Wire
 
         line = onewire.OneWire(machine.Pin(settings.onewire))
-        sensors.wire = Wire(line, "pin{}".format(settings.onewire))
+        sensors.wire = seldom.load("drivers.ds18b20").Wire(line, "pin{}".format(settings.onewire))
     if sensors.uart is None and settings.uart:
         uart = settings.uart
         sensors.uart = machine.UART(uart.get("id", 2), 9600, tx=uart["tx"], rx=uart["rx"])
@@ -82,10 +100,10 @@ def _open(sensors):
 def _add(sensors, known, driver, channel=None, quantity=None):
     if driver.name in sensors.names:
         return
-    warm = known[4][0] == "~"
+    warm = known[3][0] == "~"
     outputs = []
-    for name in (quantity or known[4].lstrip("~")).split(" "):
-        output = number(name)
+    for name in (quantity,) if quantity else known[3:]:
+        output = number(name.lstrip("~"))
         outputs.append((output, channel or _channel(sensors, output, driver.name, warm)))
     sensors.all.append(Sensor(driver, tuple(outputs), warm))
     sensors.names.append(driver.name)
@@ -109,8 +127,8 @@ def _add_pinned(sensors, pin):
     known = _entry_of(pin["chip"])
     if known is None:
         raise ValueError("no driver")
-    make = _driver(known)
-    where = known[2]
+    where = known[1]
+    make = _driver(sensors, known[0]) if where != "wire" else None
     if where == "i2c":
         driver = _on_i2c(sensors, known, make, pin["address"], pin.get("single_shot", False))
     elif where == "wire":
@@ -118,7 +136,7 @@ def _add_pinned(sensors, pin):
             raise ValueError("no onewire")
         serial = bytes.fromhex(pin["address"][3:])
         rom = bytes((0x28,)) + bytes(reversed(serial))
-        driver = make(sensors.wire, rom + bytes((sensors.wire.line.crc8(rom),)))
+        driver = sensors.wire.chip(rom + bytes((sensors.wire.line.crc8(rom),)))
     elif where == "uart":
         if sensors.uart is None:
             raise ValueError("no uart")
@@ -160,14 +178,14 @@ async def _scan_i2c(sensors):
         note("I2C scan failed:", error)
         sensors.incomplete = True
         return
-    for known in _CHIPS:
+    for known in _entries():
         for address in present:
-            if address in known[3] and address not in sensors.seen:
+            if address not in sensors.seen and known in _at(address):
                 await _identify(sensors, known, address)
     for address in present:
         if address in sensors.seen:
             continue
-        if any(address in known[3] for known in _CHIPS):
+        if _at(address):
             # Two kinds of chip may be there, and neither gave its identity: later again.
             sensors.incomplete = True
             name = place("unknown", address)
@@ -180,8 +198,8 @@ async def _scan_i2c(sensors):
 
 async def _identify(sensors, known, address: int):
     """Adds a chip whose address tells what it is, or which gives its identity."""
-    driver = _on_i2c(sensors, known, _driver(known), address)
-    if sum(address in other[3] for other in _CHIPS) > 1:
+    driver = _on_i2c(sensors, known, _driver(sensors, known[0]), address)
+    if len(_at(address)) > 1:
         try:
             await driver.start()
         except SensorError:
@@ -202,10 +220,9 @@ def _scan_wire(sensors):
         roms = []
     if not roms:
         sensors.incomplete = True
-    make = _driver(known)
     alone = len(roms) == 1
     for rom in sorted(roms):
-        driver = make(sensors.wire, rom)
+        driver = sensors.wire.chip(rom)
         # With several, which one is "first" would change with the next: each has its own name.
         _add(sensors, known, driver, None if alone else "ds18b20-" + driver.name[-8:])
 
@@ -213,7 +230,7 @@ def _scan_wire(sensors):
 async def _probe_uart(sensors):
     for chip in ("s8", "mhz19"):
         known = _entry_of(chip)
-        driver = _driver(known)(sensors.uart)
+        driver = _driver(sensors, known[0])(sensors.uart)
         if driver.name in sensors.names:
             return
         try:

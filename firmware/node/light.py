@@ -16,7 +16,10 @@ _LEDS_MAX = const(3)
 
 
 class Light:
-    """`settings.light` has `pin`, and may have `count` (1 to 3) and `brightness` (1 to 255)."""
+    """`settings.light` has `pin`, and may have `count` (1 to 3), `brightness` (1 to 255) and what
+    the gateway may set as well: `light_orange_ppm`, `light_red_ppm`, `opening_hours`,
+    `utc_offset_min`, `summer_time`.
+    """
 
     def __init__(self, settings):
         config = settings.light
@@ -25,9 +28,11 @@ class Light:
         self._brightness = max(1, min(255, config.get("brightness", _BRIGHTNESS)))
         self._leds = neopixel.NeoPixel(machine.Pin(config["pin"], machine.Pin.OUT), self._count)
         self._level = 0
-        self._hours = ""
-        self._rules = b""
         self._write(0, (0, 0, 0))
+
+    def _setting(self, key: str, default):
+        settings = self._settings
+        return getattr(settings, key, settings.light.get(key, default))
 
     def show(self, co2_ppm, now_s):
         """Shows the air; dark without a value, which is no good news, and outside the opening
@@ -36,10 +41,10 @@ class Light:
         if co2_ppm is None or (now_s is not None and not self._is_open(now_s)):
             self._write(0, (0, 0, 0))
             return
-        settings = self._settings
         level = 0
-        for step, limit_ppm in ((1, settings.light_orange_ppm), (2, settings.light_red_ppm)):
-            if co2_ppm >= limit_ppm - (_BACK_PPM if self._level >= step else 0):
+        for step, key, default in ((1, "light_orange_ppm", 800), (2, "light_red_ppm", 1500)):
+            back_ppm = _BACK_PPM if self._level >= step else 0
+            if co2_ppm >= self._setting(key, default) - back_ppm:
                 level = step
         self._level = level
         full = self._brightness
@@ -47,12 +52,13 @@ class Light:
         self._write(max(1, (level + 1) * self._count // 3), colour)
 
     def _is_open(self, now_s: int) -> bool:
-        settings = self._settings
         hours = seldom.load("hours")
-        if settings.opening_hours != self._hours:
-            self._rules = hours.parse(settings.opening_hours)
-            self._hours = settings.opening_hours
-        return hours.is_open(self._rules, now_s, settings.utc_offset_min, settings.summer_time)
+        return hours.is_open(
+            hours.parse(self._setting("opening_hours", "Mo-Fr 07:00-19:00")),
+            now_s,
+            self._setting("utc_offset_min", 60),
+            self._setting("summer_time", True),
+        )
 
     def _write(self, lit: int, colour):
         for index in range(self._count):

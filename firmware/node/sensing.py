@@ -5,7 +5,6 @@ the others go on. Which sensors there are `discovery` says. It must not know pac
 """
 
 import gc
-import time
 
 import seldom
 from diary import note
@@ -63,23 +62,6 @@ class Sensors:
         bus = self.i2c
         return bus is not None and any(address not in self.seen for address in bus.scan())
 
-    def describe(self):
-        """What presence says of the sensors."""
-        state: dict = {"sensors": self.names}
-        if self.failing:
-            state["failing"] = self.failing
-        co2 = []
-        for sensor in self.all:
-            if hasattr(sensor.driver, "abc"):
-                name = sensor.driver.name
-                about = {"sensor": name, "abc": sensor.driver.abc}
-                if name in self.calibrated:
-                    about["calibrated_at"], about["calibrated_ppm"] = self.calibrated[name]
-                co2.append(about)
-        if co2:
-            state["co2"] = co2
-        return state
-
     async def measure(self, rtc_s: int):
         """A list of (quantity number, value in its smallest step, channel or None, offset from
         the RTC second `rtc_s` in ms).
@@ -99,7 +81,9 @@ class Sensors:
             if sensor.driver.name in self.failing:
                 self.failing.remove(sensor.driver.name)
             if isinstance(values, list):
-                self._add_changes(readings, sensor, values, rtc_s)
+                quantity, channel = sensor.outputs[0]
+                for value, offset_ms in sensor.driver.edges.offsets(values, rtc_s):
+                    readings.append((quantity, value, channel, offset_ms))
             elif values:
                 self._add_values(readings, sensor, values)
         if self._co2_age > _CO2_ROUNDS:
@@ -143,19 +127,3 @@ class Sensors:
             not other.warm and any(output[0] == quantity for output in other.outputs)
             for other in self.all
         )
-
-    def _add_changes(self, readings, sensor, changes, rtc_s: int):
-        """Changes of a pin, at their moments, no two of them in the same millisecond."""
-        quantity, channel = sensor.outputs[0]
-        now_ms = time.ticks_ms()
-        since_ms = time.time_ns() // 1_000_000 - rtc_s * 1000
-        last = None
-        for level, moment in changes:
-            offset_ms = since_ms - time.ticks_diff(now_ms, moment)
-            if last is not None and offset_ms <= last:
-                offset_ms = last + 1
-            last = offset_ms
-            readings.append((quantity, level, channel, offset_ms))
-        if sensor.driver.edges.lost:
-            note(sensor.driver.name, "changed too often, not noted:", sensor.driver.edges.lost)
-            sensor.driver.edges.lost = 0

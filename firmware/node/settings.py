@@ -43,9 +43,6 @@ def check(desired) -> dict:
         ("version", 1, _VERSION_MAX),
         ("interval_s", _INTERVAL_MIN_S, _INTERVAL_MAX_S),
         ("health_every", 1, 1000),
-        ("light_orange_ppm", 400, 5000),
-        ("light_red_ppm", 400, 5000),
-        ("utc_offset_min", -720, 840),
     ):
         if key not in desired:
             continue
@@ -54,14 +51,7 @@ def check(desired) -> dict:
         if type(value) is not int or not low <= value <= high:
             raise ValueError("{} {!r} is not between {} and {}".format(key, value, low, high))
         known[key] = value
-    for key in ("co2_abc", "summer_time"):
-        if key in desired:
-            if not isinstance(desired[key], bool):
-                raise ValueError("{} {!r} is not true or false".format(key, desired[key]))
-            known[key] = desired[key]
-    if "opening_hours" in desired:
-        seldom.load("hours").parse(str(desired["opening_hours"]))
-        known["opening_hours"] = desired["opening_hours"]
+    known.update(seldom.load("sensor_settings").check(desired))
     if "version" not in known:
         raise ValueError("settings without version")
     return known
@@ -87,11 +77,6 @@ class Settings:
         self.uart = config.get("uart")
         self.led = config.get("led")
         self.light = config.get("light")
-        self.light_orange_ppm = config.get("light_orange_ppm", 800)
-        self.light_red_ppm = config.get("light_red_ppm", 1500)
-        self.opening_hours = config.get("opening_hours", "Mo-Fr 07:00-19:00")
-        self.utc_offset_min = config.get("utc_offset_min", 60)
-        self.summer_time = config.get("summer_time", True)
         # Automatic baseline correction of CO2 sensors; None leaves what the chip has.
         self.co2_abc = config.get("co2_abc")
         self.board = config.get("board", sys.platform)

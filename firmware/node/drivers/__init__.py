@@ -19,6 +19,4 @@ class SensorError(Exception):
 
     def __init__(self, chip: str, address, cause: str):
         super().__init__("{}: {}".format(place(chip, address), cause))
-        self.chip = chip
         self.address = address
-        self.cause = cause

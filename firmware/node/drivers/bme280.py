@@ -13,7 +13,6 @@ from micropython import const
 from drivers import SensorError, place
 
 CHIP = "bme280"
-ADDRESSES = (0x76, 0x77)
 
 # §5.3, table 18
 _TRIM = const(0x88)
@@ -48,14 +47,15 @@ class Bme280:
 
     def _read(self, register: int, into):
         try:
-            self._i2c.readfrom_mem_into(self._address, register, into)
+            self._i2c.writeto(self._address, bytes((register,)))
+            self._i2c.readfrom_into(self._address, into)
         except OSError as error:
             raise self._error("no answer ({})".format(error))
         return into
 
     def _write(self, register: int, value: int):
         try:
-            self._i2c.writeto_mem(self._address, register, bytes((value,)))
+            self._i2c.writeto(self._address, bytes((register, value)))
         except OSError as error:
             raise self._error("no acknowledgement ({})".format(error))
 

@@ -44,6 +44,10 @@ class Wire:
             bytes(rom) for rom in self.line.scan() if rom[0] == _FAMILY and not self.line.crc8(rom)
         ]
 
+    def chip(self, rom: bytes):
+        """The driver of the chip with this ROM."""
+        return Ds18b20(self, rom)
+
     async def convert(self):
         """Has all chips measure at once."""
         self.line.reset()

@@ -7,6 +7,7 @@ neither needs to stop the other.
 import array
 import time
 
+from diary import note
 from micropython import const
 
 _SLOTS = const(32)
@@ -41,17 +42,34 @@ class Edges:
         changes: list[tuple] = []
         while self._tail != end:
             at = self._tail
-            self._note(changes, self._levels[at], self._ticks_ms[at])
+            self._take(changes, self._levels[at], self._ticks_ms[at])
             self._tail = (at + 1) % _SLOTS
         now_ms = time.ticks_ms()
         level = self._pin.value()
         if self._head == end:
             # A change that came while all slots were taken: when is not known, that it was is.
-            self._note(changes, level, now_ms)
+            self._take(changes, level, now_ms)
         changes.append((self._level, now_ms))
         return changes
 
-    def _note(self, changes, level: int, ticks_ms):
+    def offsets(self, changes, rtc_s: int):
+        """The same as [(level, milliseconds from the RTC second `rtc_s`), …], no two of them in
+        the same millisecond. What found no slot is noted.
+        """
+        now_ms = time.ticks_ms()
+        since_ms = time.time_ns() // 1_000_000 - rtc_s * 1000
+        dated = []
+        for level, moment in changes:
+            offset_ms = since_ms - time.ticks_diff(now_ms, moment)
+            if dated and offset_ms <= dated[-1][1]:
+                offset_ms = dated[-1][1] + 1
+            dated.append((level, offset_ms))
+        if self.lost:
+            note("a pin changed too often, not noted:", self.lost)
+            self.lost = 0
+        return dated
+
+    def _take(self, changes, level: int, ticks_ms):
         if level == self._level:
             return
         if changes and time.ticks_diff(ticks_ms, changes[-1][1]) < self._bounce_ms:

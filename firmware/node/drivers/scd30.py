@@ -14,7 +14,6 @@ from micropython import const
 from drivers.sensirion import WordDevice
 
 CHIP = "scd30"
-ADDRESSES = (0x61,)
 
 _START = const(0x0010)  # §1.4.1; the argument is the ambient pressure in mbar, 0 for none
 _INTERVAL = const(0x4600)  # §1.4.3

@@ -11,7 +11,6 @@ from micropython import const
 from drivers.sensirion import WordDevice, hundredths
 
 CHIP = "sht3x"
-ADDRESSES = (0x44, 0x45)
 
 _MEASURE_HIGH = const(0x2400)  # Table 9
 _RESET = const(0x30A2)  # Table 14

@@ -10,7 +10,6 @@ from micropython import const
 from drivers.sensirion import WordDevice, hundredths
 
 CHIP = "sht4x"
-ADDRESSES = (0x44, 0x45, 0x46)
 
 _MEASURE_HIGH = const(b"\xfd")
 _SERIAL = const(b"\x89")

@@ -7,9 +7,10 @@ import struct
 import sys
 
 import wire
+from micropython import const
 
 # The ESP32 counts a stretched clock in 20 bits of 80 MHz, whatever it is told.
-_STRETCH_MAX_US = 13_107
+_STRETCH_MAX_US = const(13_107)
 
 
 class I2C:
@@ -32,13 +33,6 @@ class I2C:
 
     def readfrom_into(self, addr, buf, stop=True):
         buf[:] = wire.ask("R", addr, struct.pack("<H", len(buf)))
-
-    def readfrom_mem_into(self, addr, memaddr, buf):
-        wire.ask("W", addr, bytes((memaddr,)))
-        self.readfrom_into(addr, buf)
-
-    def writeto_mem(self, addr, memaddr, buf):
-        wire.ask("W", addr, bytes((memaddr,)) + buf)
 
 
 class WDT:
@@ -66,18 +60,14 @@ class RTC:
             file.write(data)
 
 
-_PARTS = {
-    "Pin": "machine_pin",
-    "SoftI2C": "machine_soft_i2c",
-    "UART": "machine_uart",
-    "ADC": "machine_adc",
-}
-
-
 def __getattr__(name):
     # Loaded when used and dropped again: what stands in for the chip's own, which lies in its ROM,
     # must not eat the heap.
-    part = _PARTS.get(name, "machine_seldom")
-    module = __import__(part)
+    part = "machine_" + name.lower()
+    try:
+        module = __import__(part)
+    except ImportError:
+        part = "machine_seldom"
+        module = __import__(part)
     del sys.modules[part]
     return getattr(module, name)

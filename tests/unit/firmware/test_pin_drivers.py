@@ -184,7 +184,7 @@ async def test_light_is_dark_outside_the_hours_once_the_time_is_known(
     power: Power, wire: Wire
 ) -> None:
     """Local time, with summer time; and light as long as nobody knows the time."""
-    async with power(light={"pin": LIGHT}, opening_hours="Mo-Fr 10:00-10:30") as node:
+    async with power(light={"pin": LIGHT, "opening_hours": "Mo-Fr 10:00-10:30"}) as node:
         for now, colour in (
             (None, GREEN),
             (WINTER, GREEN),

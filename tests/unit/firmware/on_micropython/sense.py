@@ -15,7 +15,9 @@ sys.path.insert(0, os.getenv("PORT"))
 import time
 
 import calibration
+import seldom
 import senml
+import sensor_report
 from drivers import SensorError
 from sensing import Sensors
 from settings import Settings
@@ -40,7 +42,7 @@ class Node:
         return values
 
     async def describe(self):
-        return self.sensors.describe()
+        return sensor_report.describe(self.sensors)
 
     async def calibrate(self, ppm, now, name=None):
         return await calibration.calibrate(self.sensors, ppm, now, name)
@@ -59,7 +61,7 @@ class Node:
 
     async def show(self, co2_ppm, now):
         if self.light is None:
-            self.light = __import__("light").Light(self.settings)
+            self.light = seldom.load("light").Light(self.settings)
         self.light.show(co2_ppm, now)
 
     async def heap(self):
