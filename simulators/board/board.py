@@ -181,7 +181,7 @@ class VirtualBoard:
 
     def _environment(self, program: Program, powered_s: float, cause: int) -> dict[str, str]:
         return os.environ | {
-            "MICROPYPATH": f"{program.stand_ins}:{program.modules}:.frozen",
+            "MICROPYPATH": program.search_path(self.flash),
             "BOARD_NODE": self.node,
             "BOARD_WIRE": str(self._wire_port),
             "BOARD_POWERED": repr(powered_s),

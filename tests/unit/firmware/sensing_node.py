@@ -47,10 +47,10 @@ async def sensing_node(
         cwd=folder,
         env=os.environ
         | {
-            "MICROPYPATH": f"{program.modules}:.frozen",
+            "MICROPYPATH": program.search_path(folder, bare=True),
             "BOARD_WIRE": str(wire_port),
             "BOARD_NODE": "3c71bf4a2b10",
-            "PORT": str(program.stand_ins),
+            "PORT": os.path.relpath(program.stand_ins, folder),
         },
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
