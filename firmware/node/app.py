@@ -94,7 +94,6 @@ class App:
 
     async def sample(self):
         """One round: what the sensors give becomes a pack in the outbox."""
-        before = self.sensors.names + self.sensors.failing
         if self._cycle % self.settings.health_every == 0:
             async with self.bus_lock:
                 await self.sensors.find()
@@ -103,7 +102,8 @@ class App:
             readings = await self.sensors.measure(rtc_s)
         if self.light:
             self.light.show(self.sensors.co2_ppm, self.clock.now())
-        if before != self.sensors.names + self.sensors.failing:
+        if self.sensors.changed:
+            self.sensors.changed = False
             self.session.changed()
         readings.extend(self._health())
         self._cycle += 1

@@ -107,6 +107,7 @@ def _add(sensors, known, driver, channel=None, quantity=None):
         outputs.append((output, channel or _channel(sensors, output, driver.name, warm)))
     sensors.all.append(Sensor(driver, tuple(outputs), warm))
     sensors.names.append(driver.name)
+    sensors.changed = True
 
 
 def _channel(sensors, quantity: int, name: str, warm: bool):
@@ -191,6 +192,7 @@ async def _scan_i2c(sensors):
             name = place("unknown", address)
             if name not in sensors.failing:
                 sensors.failing.append(name)
+                sensors.changed = True
         else:
             sensors.seen += bytes((address,))
         note("I2C: nothing known answers at 0x{:02x}".format(address))

@@ -36,6 +36,8 @@ class Sensors:
         self.all: list[Sensor] = []
         self.names: list[str] = []
         self.failing: list[str] = []
+        # Whether any of what presence says of them is news.
+        self.changed = False
         # Latest CO2 in ppm, None once it is five rounds old.
         self.co2_ppm: int | None = None
         self._co2_age = 0
@@ -80,6 +82,7 @@ class Sensors:
             sensor.failures = 0
             if sensor.driver.name in self.failing:
                 self.failing.remove(sensor.driver.name)
+                self.changed = True
             if isinstance(values, list):
                 quantity, channel = sensor.outputs[0]
                 for value, offset_ms in sensor.driver.edges.offsets(values, rtc_s):
@@ -98,7 +101,7 @@ class Sensors:
             sensor.started = False
         if not sensor.started:
             await driver.start()
-            sensor.started = True
+            sensor.started = self.changed = True
         return await driver.measure()
 
     def _failed(self, sensor, error):
@@ -108,6 +111,7 @@ class Sensors:
         if sensor.driver.name not in self.failing:
             note(error)
             self.failing.append(sensor.driver.name)
+            self.changed = True
         if self.i2c is not None and type(error.address) is int:
             bus = seldom.load("i2c_bus")
             if bus.is_held(self.settings.i2c):

@@ -19,6 +19,7 @@ from simulators.board.i2c import I2cBus
 from simulators.board.program import (
     HEAP,
     HEAP_WITH_TLS,
+    HEAP_WITH_WIRES,
     Program,
     find_micropython,
     prepare_program,
@@ -145,8 +146,13 @@ class VirtualBoard:
             cause = await self._run_once(arguments, environment)
 
     def _heap(self, program: Program) -> str:
-        tls = self._config["broker"].get("tls", False)
-        return HEAP_WITH_TLS if tls and program.heap == HEAP else program.heap
+        if program.heap != HEAP:
+            return program.heap
+        if self._config["broker"].get("tls", False):
+            return HEAP_WITH_TLS
+        wires = any(key in self._config for key in ("onewire", "uart", "light"))
+        pins = any("pin" in sensor for sensor in self._config.get("sensors") or ())
+        return HEAP_WITH_WIRES if wires or pins else HEAP
 
     async def _run_once(
         self, arguments: tuple[str, ...], environment: dict[str, str]

@@ -1,6 +1,6 @@
 """Sensirion SCD4x, CO2 (datasheet SCD4x, version 1.5): periodic measurement every 5 s, or on an
-SCD41 single shots, for nodes that sleep. What is done at the start or for a calibration, and its
-commands, lie in `scd4x_setup`.
+SCD41 single shots, for nodes that sleep. What is done at the start and for a calibration lies in
+`scd4x_setup` and `scd4x_calibration`.
 
 It knows commands, timings and conversion. It must not know quantities' names or when to measure.
 """
@@ -14,6 +14,7 @@ from drivers.sensirion import WordDevice, hundredths
 
 CHIP = "scd4x"
 
+_START = const(0x21B1)
 _READ = const(0xEC05)
 _READY = const(0xE4B8)
 # Table 9 of the datasheet; one more for the tick a sleep may lose.
@@ -41,7 +42,12 @@ class Scd4x:
 
     async def calibrate(self, target_ppm: int) -> int:
         """Forced recalibration to the CO2 there is; the correction made in ppm."""
-        return await seldom.load("drivers.scd4x_setup").calibrate(self, target_ppm)
+        return await seldom.load("drivers.scd4x_calibration").calibrate(self, target_ppm)
+
+    def begin(self):
+        """Starts measuring periodically."""
+        self.device.send(_START)
+        self.heard_ms = time.ticks_ms()
 
     async def measure(self):
         """(CO2 in ppm, temperature in 0.01 °C, humidity in 0.1 %), the latest of the chip, or

@@ -1,4 +1,4 @@
-"""What is seldom done with an SCD4x (datasheet version 1.5): start, single shots, calibration.
+"""What is seldom done with an SCD4x (datasheet version 1.5): start and single shots.
 
 Apart from `scd4x` because a node has no room to keep it. It knows commands and timings.
 """
@@ -10,10 +10,8 @@ from micropython import const
 
 from drivers import SensorError
 
-_START = const(0x21B1)
 _STOP = const(0x3F86)
 _SERIAL = const(0x3682)
-_RECALIBRATE = const(0x362F)
 _SET_ABC = const(0x2416)
 _GET_ABC = const(0x2313)
 _PERSIST = const(0x3615)
@@ -22,7 +20,6 @@ _SINGLE_SHOT = const(0x219D)
 # Table 9; one more for the tick a sleep may lose.
 _COMMAND_MS = const(2)
 _STOP_MS = const(501)
-_RECALIBRATE_MS = const(401)
 _PERSIST_MS = const(801)
 _SINGLE_SHOT_MS = const(5001)
 
@@ -45,13 +42,8 @@ async def start(driver) -> int:
         await asyncio.sleep_ms(_PERSIST_MS)
         driver.abc = driver.wanted_abc
     if not driver.single:
-        _begin(driver)
+        driver.begin()
     return high << 32 | middle << 16 | low
-
-
-def _begin(driver):
-    driver.device.send(_START)
-    driver.heard_ms = time.ticks_ms()
 
 
 async def shoot(driver) -> bool:
@@ -63,28 +55,9 @@ async def shoot(driver) -> bool:
             driver.device.send(_SINGLE_SHOT)
         except SensorError:
             driver.single = False
-            _begin(driver)
+            driver.begin()
             return False
         driver.heard_ms = time.ticks_ms()
         await asyncio.sleep_ms(_SINGLE_SHOT_MS)
     driver.cold = False
     return True
-
-
-async def calibrate(driver, target_ppm: int) -> int:
-    """Forced recalibration (§3.7.1) to the CO2 there is, after 3 minutes of measuring in it; the
-    correction made in ppm. Measuring goes on afterwards, whatever came of it.
-    """
-    device = driver.device
-    device.send(_STOP)
-    try:
-        await asyncio.sleep_ms(_STOP_MS)
-        device.send(_RECALIBRATE, target_ppm)
-        await asyncio.sleep_ms(_RECALIBRATE_MS)
-        (answer,) = device.read(1)
-    finally:
-        if not driver.single:
-            _begin(driver)
-    if answer == 0xFFFF:
-        raise device.error("recalibration failed, it wants 3 minutes of measuring before")
-    return answer - 0x8000

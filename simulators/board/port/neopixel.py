@@ -6,6 +6,7 @@ import wire
 class NeoPixel:
     def __init__(self, pin, n, bpp=3, timing=1):
         self.pin = pin
+        pin.keep()
         self.n = n
         self.buf = bytearray(3 * n)
 

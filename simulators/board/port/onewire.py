@@ -16,6 +16,7 @@ class OneWire:
 
     def __init__(self, pin):
         self.pin = pin
+        pin.keep()
         pin.init(pin.OPEN_DRAIN, pin.PULL_UP)
 
     def _ask(self, *what):
