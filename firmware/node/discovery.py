@@ -129,8 +129,8 @@ def _add_pinned(sensors, pin):
     if known is None:
         raise ValueError("no driver")
     where = known[1]
-    make = _driver(sensors, known[0]) if where != "wire" else None
     if where == "i2c":
+        make = _driver(sensors, known[0])
         driver = _on_i2c(sensors, known, make, pin["address"], pin.get("single_shot", False))
     elif where == "wire":
         if sensors.wire is None:
@@ -141,9 +141,9 @@ def _add_pinned(sensors, pin):
     elif where == "uart":
         if sensors.uart is None:
             raise ValueError("no uart")
-        driver = make(sensors.uart)
+        driver = _driver(sensors, known[0])(sensors.uart)
     else:
-        driver = _on_pin(pin["chip"], make, pin)
+        driver = _on_pin(known[0], _driver(sensors, known[0]), pin)
     _add(sensors, known, driver, pin.get("channel"), pin.get("quantity"))
 
 

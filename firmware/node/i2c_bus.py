@@ -18,8 +18,9 @@ _STRETCHES = const(0x61)
 
 
 def is_held(config) -> bool:
-    """Whether the data line is low while nobody talks."""
-    return not machine.Pin(config["sda"], machine.Pin.IN, machine.Pin.PULL_UP).value()
+    """Whether the data line is low while nobody talks on a bus that is open."""
+    # Without a mode: that would take the pin from the bus.
+    return not machine.Pin(config["sda"]).value()
 
 
 def open_bus(config, soft: bool = False):
@@ -28,7 +29,7 @@ def open_bus(config, soft: bool = False):
     """
     if not config:
         return None
-    if is_held(config):
+    if not machine.Pin(config["sda"], machine.Pin.IN, machine.Pin.PULL_UP).value():
         _free(config)
     scl = machine.Pin(config["scl"])
     sda = machine.Pin(config["sda"])

@@ -84,6 +84,7 @@ class Wire:
             b"T": self._uart_send,
             b"V": self._uart_receive,
             b"a": lambda uart, _: (0, struct.pack("<H", len(self._arrived(uart)))),
+            b"M": self._take_pin,
             b"G": self._pull_pin,
             b"P": self._set_pin,
             b"p": lambda pin, _: (0, bytes((self._level(pin),))),
@@ -143,7 +144,7 @@ class Wire:
             self.surroundings.listeners[pin].remove(tell)
 
     def _i2c_open(self, _target: int, data: bytes) -> Answer:
-        self.i2c.open(*struct.unpack("<IIBB", data))
+        self.i2c.open(*struct.unpack("<IIBBB", data))
         return _DONE
 
     def _onewire(self, pin: int, data: bytes) -> Answer:
@@ -192,6 +193,10 @@ class Wire:
             return self.chips.wires[pin].level
         level = self.i2c.level(pin)
         return self.surroundings.level(pin) if level is None else level
+
+    def _take_pin(self, pin: int, _data: bytes) -> Answer:
+        self.i2c.take(pin)
+        return _DONE
 
     def _pull_pin(self, pin: int, data: bytes) -> Answer:
         self.surroundings.pulls[pin] = data[0]

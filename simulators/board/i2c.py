@@ -21,15 +21,23 @@ class I2cBus:
     def __init__(self, chips: Iterable[Chip]) -> None:
         self._chips = chips
         self.held_pulses = 0
+        self._soft = self._lost = False
         self.scl: int | None = None
         self.sda: int | None = None
         self.frequency_hz = 0
         self.stretch_max_s = 0.0
 
-    def open(self, frequency_hz: int, stretch_max_us: int, scl: int, sda: int) -> None:
+    def open(self, frequency_hz: int, stretch_max_us: int, scl: int, sda: int, soft: int) -> None:
         """The master's side: how fast, and how long it waits for a stretched clock."""
+        self._soft, self._lost = bool(soft), False
         self.frequency_hz, self.stretch_max_s = frequency_hz, stretch_max_us / 1e6
         self.scl, self.sda = scl, sda
+
+    def take(self, pin: int) -> None:
+        """The program gives a pin a mode of its own: a bus in hardware loses it until it is
+        opened anew.
+        """
+        self._lost = self._lost or (not self._soft and pin in (self.scl, self.sda))
 
     def level(self, pin: int) -> int | None:
         """Of clock or data while nobody talks; None for another pin."""
@@ -44,7 +52,7 @@ class I2cBus:
 
     def scan(self) -> bytes:
         """The addresses that are acknowledged."""
-        if self.held_pulses:
+        if self.held_pulses or self._lost:
             return b""
         return bytes(sorted(chip.address for chip in self._chips if chip.connected))
 
@@ -68,8 +76,8 @@ class I2cBus:
             return error.errno or errno.EIO, b""
 
     def _at(self, address: int) -> Chip:
-        if self.held_pulses:
-            raise TimeoutError(errno.ETIMEDOUT, "data line is low")
+        if self.held_pulses or self._lost:
+            raise TimeoutError(errno.ETIMEDOUT, "data line is low, or a pin was taken")
         for chip in self._chips:
             if chip.address == address and chip.connected:
                 break

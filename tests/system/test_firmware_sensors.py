@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from simulators.board.board import VirtualBoard
 from simulators.board.bme280 import Bme280
+from simulators.board.board import VirtualBoard
 from simulators.board.chips import Chips
 from simulators.board.onewire import Ds18b20, OneWireBus
 from simulators.board.s8 import S8

@@ -18,7 +18,7 @@ class Contact:
     """`pin` has its pull-up. With `inverted` the switch is closed while the door is open."""
 
     def __init__(self, pin, address: str, inverted: bool = False):
-        self._pin = pin
+        self.pin = pin
         self._inverted = inverted
         self.name = place(CHIP, address)
         self.edges: Edges | None = None
@@ -26,7 +26,7 @@ class Contact:
     async def start(self):
         """From now on changes are seen."""
         if self.edges is None:
-            self.edges = Edges(self._pin, _BOUNCE_MS)
+            self.edges = Edges(self.pin, _BOUNCE_MS)
 
     async def measure(self):
         """[(1 open or 0 shut, ticks_ms), …], changes and last how it is now."""

@@ -58,7 +58,7 @@ class Edges:
         """
         now_ms = time.ticks_ms()
         since_ms = time.time_ns() // 1_000_000 - rtc_s * 1000
-        dated = []
+        dated: list[tuple] = []
         for level, moment in changes:
             offset_ms = since_ms - time.ticks_diff(now_ms, moment)
             if dated and offset_ms <= dated[-1][1]:

@@ -19,7 +19,7 @@ _BOUNCE_MS = const(5)
 
 class Motion:
     def __init__(self, pin, address: str, warm_ms: int = _WARM_MS):
-        self._pin = pin
+        self.pin = pin
         self._warm_ms = warm_ms
         self._powered_ms = time.ticks_ms()
         self.name = place(CHIP, address)
@@ -35,5 +35,5 @@ class Motion:
         if self.edges is None:
             if time.ticks_diff(time.ticks_ms(), self._powered_ms) < self._warm_ms:
                 return None
-            self.edges = Edges(self._pin, _BOUNCE_MS)
+            self.edges = Edges(self.pin, _BOUNCE_MS)
         return self.edges.drain()

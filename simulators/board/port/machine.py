@@ -17,12 +17,12 @@ class I2C:
     def __init__(self, id=0, *, scl=None, sda=None, freq=400_000, timeout=50_000):
         if id not in (0, 1):
             raise ValueError("invalid I2C")
-        self._open(scl, sda, freq, min(timeout, _STRETCH_MAX_US))
+        self._open(scl, sda, freq, min(timeout, _STRETCH_MAX_US), 0)
 
-    def _open(self, scl, sda, freq, timeout):
+    def _open(self, scl, sda, freq, timeout, soft):
         if not 0 < freq <= 1_000_000:
             raise ValueError("invalid freq")
-        wire.ask("B", 0, struct.pack("<IIBB", freq, timeout, scl.id, sda.id))
+        wire.ask("B", 0, struct.pack("<IIBBB", freq, timeout, scl.id, sda.id, soft))
 
     def scan(self):
         return list(wire.ask("S"))

@@ -29,6 +29,8 @@ class Pin:
                 raise ValueError("pin can only be input")
             if pull != -1:
                 raise ValueError("pins 34~39 do not have pull-up or pull-down circuitry")
+        if mode != -1:
+            wire.ask("M", self.id)
         if pull != -1:
             wire.ask("G", self.id, bytes((pull == self.PULL_UP,)))
         if value is not None:

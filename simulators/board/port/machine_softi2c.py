@@ -7,4 +7,4 @@ from machine import I2C
 
 class SoftI2C(I2C):
     def __init__(self, scl, sda, *, freq=400_000, timeout=50_000):
-        self._open(scl, sda, freq, timeout)
+        self._open(scl, sda, freq, timeout, 1)

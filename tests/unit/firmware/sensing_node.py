@@ -5,8 +5,8 @@ around it.
 import asyncio
 import json
 import os
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +42,16 @@ async def sensing_node(
 ) -> AsyncIterator[SensingNode]:
     """Powered with `config` as its `config.json`."""
     (folder / "config.json").write_text(json.dumps(config))
+    environment = {
+        "MICROPYPATH": program.search_path(folder, bare=True),
+        "BOARD_WIRE": str(wire_port),
+        "BOARD_NODE": "3c71bf4a2b10",
+        "PORT": str(program.stand_ins),
+    }
     process = await asyncio.create_subprocess_exec(
         *(require_micropython(), "-X", f"heapsize={HEAP}", CHECKS / "sense.py"),
         cwd=folder,
-        env=os.environ
-        | {
-            "MICROPYPATH": program.search_path(folder, bare=True),
-            "BOARD_WIRE": str(wire_port),
-            "BOARD_NODE": "3c71bf4a2b10",
-            "PORT": os.path.relpath(program.stand_ins, folder),
-        },
+        env=os.environ | environment,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

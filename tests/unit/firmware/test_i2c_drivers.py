@@ -7,8 +7,8 @@ import pytest
 from simulators.board.bme280 import Bme280
 from simulators.board.bus import Wire
 from simulators.board.chips import Chips
-from simulators.board.scd30 import Scd30
 from simulators.board.scd4x import Scd4x
+from simulators.board.scd30 import Scd30
 from simulators.board.sht3x import Sht3x
 from tests.unit.firmware.conftest import Drive, Timer
 

@@ -1,6 +1,7 @@
-"""Battery, contact, motion and the light for pupils, in MicroPython, with their pins in our hands."""
+"""Battery, contact, motion and the light for pupils, in MicroPython, their pins in our hands."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -80,7 +81,7 @@ async def test_a_door_is_told_with_its_moments(power: Power, wire: Wire) -> None
         assert [level for level, _ in changes] == [1, 0, 1]
         assert now[0] == 1
         moments = [moment for _, moment in (*changes, now)]
-        gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
         # At least what was waited between them, which a moment of the round would not give.
         assert all(gap >= 75 for gap in gaps[:2]), moments
         assert [level for level, _ in (await node.ask("measure"))["opening.door"]] == [1]

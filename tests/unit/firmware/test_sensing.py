@@ -14,8 +14,8 @@ from simulators.board.mhz19 import Mhz19
 from simulators.board.onewire import Ds18b20, OneWireBus
 from simulators.board.program import Program
 from simulators.board.s8 import S8
-from simulators.board.scd30 import Scd30
 from simulators.board.scd4x import Scd4x
+from simulators.board.scd30 import Scd30
 from simulators.board.sht3x import Sht3x
 from simulators.board.sht4x import Sht4x
 from tests.unit.firmware.conftest import Timer
@@ -193,8 +193,20 @@ async def test_a_held_data_line_is_freed_by_clock_pulses(
         assert "temperature" in await node.ask("measure")
 
 
+async def test_looking_at_the_line_after_a_failure_leaves_the_bus_alone(
+    chips: Chips, timer: Timer, power: Power
+) -> None:
+    async with power() as node:
+        await node.ask("find")
+        await node.ask("measure")
+        chips.sht4x.corrupt_crc = True
+        for _ in range(2):
+            timer.ahead_s += 5
+            assert "co2" in await node.ask("measure")
+
+
 async def test_a_held_data_line_is_freed_before_the_first_scan(power: Power, wire: Wire) -> None:
-    wire.i2c.open(100_000, 0, 22, 21)
+    wire.i2c.open(100_000, 0, 22, 21, soft=0)
     wire.i2c.held_pulses = 9
     async with power() as node:
         assert await node.ask("find") == ["sht4x@0x44", "scd4x@0x62"]

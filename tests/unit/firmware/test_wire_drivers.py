@@ -34,8 +34,17 @@ def test_checksum_of_the_datasheet() -> None:
 
 @pytest.mark.parametrize(
     ("temperature_c", "hundredths"),
-    [(125, 12500), (25.0625, 2506), (10.125, 1013), (0.5, 50), (0, 0)]
-    + [(-0.5, -50), (-10.125, -1012), (-25.0625, -2506), (-55, -5500)],
+    [
+        (125, 12500),
+        (25.0625, 2506),
+        (10.125, 1013),
+        (0.5, 50),
+        (0, 0),
+        (-0.5, -50),
+        (-10.125, -1012),
+        (-25.0625, -2506),
+        (-55, -5500),
+    ],
 )
 async def test_ds18b20_gives_the_values_of_table_1(
     drive: Drive, probe: Ds18b20, temperature_c: float, hundredths: int
@@ -123,3 +132,32 @@ async def test_dht22_faults_are_sensor_errors(drive: Drive, dht22: Dht22) -> Non
     dht22.connected = False
     (said,) = await drive("dht22:15", "measure")
     assert said.startswith("SensorError dht22@pin15: no answer")
+
+
+async def test_every_chip_on_a_wire_is_found_and_read(
+    run: Drive, line: OneWireBus, chips: Chips
+) -> None:
+    """By ROM search: serial numbers that differ in their first, last and middle bits."""
+    serials = [
+        1,
+        2,
+        3,
+        1 << 47,
+        (1 << 47) + 1,
+        0x5555_5555_5555,
+        0xAAAA_AAAA_AAAA,
+        0xFFFF_FFFF_FFFF,
+    ]
+    line.devices = [Ds18b20(serial, 10 + at) for at, serial in enumerate(serials)]
+    found = await run("search.py", "4")
+    assert sorted(found) == sorted(device.rom.hex() for device in line.devices)
+
+
+async def test_a_chip_of_another_family_is_left_alone(run: Drive, line: OneWireBus) -> None:
+    stranger = Ds18b20(9)
+    body = b"\x10" + stranger.rom[1:7]
+    stranger.rom = body + bytes((crc8(body),))
+    damaged = Ds18b20(10)
+    damaged.rom = damaged.rom[:7] + bytes((damaged.rom[7] ^ 1,))
+    line.devices += [stranger, damaged]
+    assert await run("search.py", "4") == [line.devices[0].rom.hex()]

@@ -32,7 +32,7 @@ def _make(chip, argument):
         from drivers.ds18b20 import Wire
 
         wire = Wire(onewire.OneWire(machine.Pin(int(argument))), "pin" + argument)
-        return driver(wire, sorted(wire.scan())[0])
+        return driver(wire, min(wire.scan()))
     if chip in ("mhz19", "s8"):
         return driver(machine.UART(2, int(argument or 9600), tx=17, rx=16))
     if chip == "battery":

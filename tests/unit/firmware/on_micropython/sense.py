@@ -55,8 +55,8 @@ class Node:
 
     async def wait_for(self, pin, level):
         # The pin of the driver, which knows a level once its interrupt has told it.
-        pins = [sensor.driver._pin for sensor in self.sensors.all]
-        while [known for known in pins if known.id == pin][0].value() != level:
+        pins = [sensor.driver.pin for sensor in self.sensors.all]
+        while next(known for known in pins if known.id == pin).value() != level:
             await asyncio.sleep_ms(2)
 
     async def show(self, co2_ppm, now):
