@@ -52,7 +52,7 @@ class App:
             machine.RTC().memory, Anchors(_PACKS + "/anchors", self.outbox), random_u32
         )
         self.sensors = Sensors(settings)
-        self.light = seldom.load("light").Light(settings) if settings.light else None
+        self.light = seldom.load("light").open_light(settings) if settings.light else None
         self.session = Session(
             settings,
             self.node,

@@ -84,17 +84,34 @@ async def find(sensors):
 
 
 def _open(sensors):
+    """Opens the buses that are configured; one that can't be is noted, and the others go on."""
     settings = sensors.settings
-    if sensors.i2c is None:
-        sensors.i2c = seldom.load("i2c_bus").open_bus(settings.i2c)
-    if sensors.wire is None and settings.onewire is not None:
-        import onewire
+    for bus, known, make in (
+        ("i2c", sensors.i2c, _open_i2c),
+        ("onewire", sensors.wire, _open_wire),
+        ("uart", sensors.uart, _open_uart),
+    ):
+        wanted = getattr(settings, bus)
+        if known is None and wanted is not None:
+            try:
+                make(sensors, wanted)
+            except (KeyError, TypeError, ValueError, OSError) as error:
+                note("{} {} refused: {!r}".format(bus, wanted, error))
 
-        line = onewire.OneWire(machine.Pin(settings.onewire))
-        sensors.wire = seldom.load("drivers.ds18b20").Wire(line, "pin{}".format(settings.onewire))
-    if sensors.uart is None and settings.uart:
-        uart = settings.uart
-        sensors.uart = machine.UART(uart.get("id", 2), 9600, tx=uart["tx"], rx=uart["rx"])
+
+def _open_i2c(sensors, wanted):
+    sensors.i2c = seldom.load("i2c_bus").open_bus(wanted)
+
+
+def _open_wire(sensors, pin):
+    import onewire
+
+    line = onewire.OneWire(machine.Pin(pin))
+    sensors.wire = seldom.load("drivers.ds18b20").Wire(line, "pin{}".format(pin))
+
+
+def _open_uart(sensors, wanted):
+    sensors.uart = machine.UART(wanted.get("id", 2), 9600, tx=wanted["tx"], rx=wanted["rx"])
 
 
 def _add(sensors, known, driver, channel=None, quantity=None):

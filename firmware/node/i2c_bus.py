@@ -23,17 +23,15 @@ def is_held(config) -> bool:
     return not machine.Pin(config["sda"]).value()
 
 
-def open_bus(config, soft: bool = False):
-    """The bus of `config` (`id`, `scl`, `sda`, `soft`), freed if need be; None without one. It
-    is one in software where that is asked for or an SCD30 answers.
+def open_bus(config):
+    """The bus of `config` (`id`, `scl`, `sda`, `soft`), freed if need be. It is one in software
+    where that is asked for or an SCD30 answers.
     """
-    if not config:
-        return None
     if not machine.Pin(config["sda"], machine.Pin.IN, machine.Pin.PULL_UP).value():
         _free(config)
     scl = machine.Pin(config["scl"])
     sda = machine.Pin(config["sda"])
-    if not (soft or config.get("soft")):
+    if not config.get("soft"):
         bus = machine.I2C(config.get("id", 0), scl=scl, sda=sda, freq=_FREQUENCY)
         if _STRETCHES not in bus.scan():
             return bus

@@ -7,12 +7,22 @@ It knows CO2, hours and LEDs. It must not know sensors or network.
 import machine
 import neopixel
 import seldom
+from diary import note
 from micropython import const
 
 # A value near a threshold shall not make the light flicker.
 _BACK_PPM = const(50)
 _BRIGHTNESS = const(40)
 _LEDS_MAX = const(3)
+
+
+def open_light(settings):
+    """The light, or None where its settings are refused: the node goes on without."""
+    try:
+        return Light(settings)
+    except (KeyError, TypeError, ValueError) as error:
+        note("light {} refused: {!r}".format(settings.light, error))
+        return None
 
 
 class Light:

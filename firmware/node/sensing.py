@@ -62,7 +62,10 @@ class Sensors:
 
     def _is_new(self) -> bool:
         bus = self.i2c
-        return bus is not None and any(address not in self.seen for address in bus.scan())
+        try:
+            return bus is not None and any(address not in self.seen for address in bus.scan())
+        except OSError:
+            return False  # The sensors on it will say so.
 
     async def measure(self, rtc_s: int):
         """A list of (quantity number, value in its smallest step, channel or None, offset from
@@ -76,7 +79,7 @@ class Sensors:
                 continue
             try:
                 values = await self._ask(sensor)
-            except SensorError as error:
+            except (SensorError, OSError) as error:
                 self._failed(sensor, error)
                 continue
             sensor.failures = 0
@@ -112,7 +115,7 @@ class Sensors:
             note(error)
             self.failing.append(sensor.driver.name)
             self.changed = True
-        if self.i2c is not None and type(error.address) is int:
+        if self.i2c is not None and type(getattr(error, "address", None)) is int:
             bus = seldom.load("i2c_bus")
             if bus.is_held(self.settings.i2c):
                 bus.open_bus(self.settings.i2c)

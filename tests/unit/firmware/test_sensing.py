@@ -137,6 +137,32 @@ async def test_a_pinned_nonsense_is_refused_and_the_others_go_on(
         assert sum("refused" in line for line in node.notes) == 4
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"onewire": 24}, "onewire 24 refused"),
+        ({"uart": {"tx": 17}}, "uart {'tx': 17} refused"),
+        ({"uart": {"id": 0, "tx": 1, "rx": 3}}, "uart"),
+        ({"light": {"pin": 99}}, "light {'pin': 99} refused"),
+    ],
+)
+async def test_a_bus_that_can_not_be_is_noted_and_the_others_go_on(
+    power: Power, config: dict[str, Any], said: str
+) -> None:
+    async with power(**config) as node:
+        assert await node.ask("find") == ["sht4x@0x44", "scd4x@0x62"]
+        if "light" in config:
+            await node.ask("show", 600, None)
+        assert any(line.startswith(said) and "refused" in line for line in node.notes)
+
+
+async def test_an_i2c_bus_that_can_not_be_leaves_the_others(alone: Chips, power: Power) -> None:
+    alone.wires[4] = OneWireBus(Ds18b20(7, 31.5))
+    async with power(i2c={"id": 0, "scl": 6, "sda": 21}, onewire=4) as node:
+        assert await node.ask("find") == ["ds18b20@28-000000000007"]
+        assert plain(await node.ask("measure")) == {"temperature": 3150}
+
+
 async def test_a_dead_sensor_is_reported_and_tried_again_more_and_more_seldom(
     chips: Chips, timer: Timer, power: Power
 ) -> None:

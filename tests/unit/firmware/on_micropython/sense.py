@@ -61,8 +61,9 @@ class Node:
 
     async def show(self, co2_ppm, now):
         if self.light is None:
-            self.light = seldom.load("light").Light(self.settings)
-        self.light.show(co2_ppm, now)
+            self.light = seldom.load("light").open_light(self.settings)
+        if self.light:
+            self.light.show(co2_ppm, now)
 
     async def heap(self):
         gc.collect()
