@@ -100,8 +100,9 @@ class App:
         async with self.bus_lock:
             stamp, rtc_s = self._stamp()
             readings = await self.sensors.measure(rtc_s)
-        if self.light:
-            self.light.show(self.sensors.co2_ppm, self.clock.now())
+            # Within the lock: there is no room for this and a calibration at once.
+            if self.light:
+                self.light.show(self.sensors.co2_ppm, self.clock.now())
         if self.sensors.changed:
             self.sensors.changed = False
             self.session.changed()

@@ -103,7 +103,8 @@ async def test_a_classroom_with_all_it_may_have(
     }
     moments = [
         records(pack)[0]["bt"] + record.get("t", 0)
-        for pack in gateway.packs
+        # A pack may come twice.
+        for pack in {records(pack)[0]["bseq"]: pack for pack in gateway.packs}.values()
         for record in records(pack)
         if record["n"] == "opening.door" and record["vb"]
     ]
