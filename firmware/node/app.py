@@ -180,6 +180,7 @@ class App:
         """Never returns."""
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
         await self.sensors.find()
+        self.sensors.changed = False
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))

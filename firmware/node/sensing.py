@@ -59,6 +59,13 @@ class Sensors:
             except MemoryError:
                 # Looking again needs room that a node may lack for a while: sampling goes on.
                 note("sensors: no memory to look for new ones")
+            for sensor in self.all:
+                if hasattr(sensor.driver, "abc") and not (sensor.started or sensor.failures):
+                    # Now, so that the first presence knows its baseline correction.
+                    try:
+                        await self._start(sensor)
+                    except (SensorError, OSError) as error:
+                        self._failed(sensor, error)
 
     def _is_new(self) -> bool:
         bus = self.i2c
@@ -96,15 +103,20 @@ class Sensors:
             self.co2_ppm = None
         return readings
 
+    async def _start(self, sensor):
+        driver = sensor.driver
+        if hasattr(driver, "abc"):
+            driver.wanted_abc = self.settings.co2_abc
+            self.changed = True
+        await driver.start()
+        sensor.started = True
+
     async def _ask(self, sensor):
         driver = sensor.driver
-        abc = self.settings.co2_abc
-        if hasattr(driver, "wanted_abc") and driver.wanted_abc != abc:
-            driver.wanted_abc = abc
+        if hasattr(driver, "abc") and driver.wanted_abc != self.settings.co2_abc:
             sensor.started = False
         if not sensor.started:
-            await driver.start()
-            sensor.started = self.changed = True
+            await self._start(sensor)
         return await driver.measure()
 
     def _failed(self, sensor, error):

@@ -287,13 +287,15 @@ async def test_baseline_correction_is_a_setting_and_both_are_reported(
 async def test_calibration_says_why_not(chips: Chips, power: Power) -> None:
     async with power() as node:
         await node.ask("find")
-        never = await node.ask("calibrate", 420, 1_763_800_000)
-        assert never == {"error": "scd4x@0x62: does not answer"}
         await node.ask("measure")
         early = await node.ask("calibrate", 420, 1_763_800_000)
         assert early["error"].startswith("scd4x@0x62: recalibration failed")
         other = await node.ask("calibrate", 420, 1_763_800_000, "s8@uart")
         assert other == {"error": "co2@s8@uart: not present"}
+        chips.scd4x.connected = False
+        await node.ask("measure")
+        gone = await node.ask("calibrate", 420, 1_763_800_000)
+        assert gone == {"error": "scd4x@0x62: does not answer"}
         assert "calibrated_at" not in (await node.ask("describe"))["co2"][0]
 
 
