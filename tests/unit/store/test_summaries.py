@@ -88,7 +88,8 @@ def test_an_hour_that_is_not_over_is_not_summarised(tmp_path: Path):
 
 
 def test_a_repeat_that_comes_late_counts_once(tmp_path: Path):
-    late = PackToStore(NODE, LogPosition("aa00aa00", 1, 1), T0, pack([(5, 19.25, 0, "main")]).readings)
+    readings = pack([(5, 19.25, 0, "main")]).readings
+    late = PackToStore(NODE, LogPosition("aa00aa00", 1, 1), T0, readings)
     with StoreWriter(tmp_path) as store:
         store.commit([pack([(90, 20.5, 0, "main")])])
         store.fold()
