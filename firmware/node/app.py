@@ -19,11 +19,12 @@ from diary import note
 from link import Link
 from micropython import const
 from outbox import Outbox, OutboxError
+from release import FIRMWARE
 from sender import Sender
 from senml import encode, number
 from sensing import Sensors
 from session import Session
-from settings import FIRMWARE, Settings
+from settings import Settings
 
 _WATCHDOG_MS = const(60_000)
 _WATCH_EVERY_MS = const(2_000)
@@ -71,6 +72,9 @@ class App:
         self._sampled_ms = time.ticks_ms()
         self._lost = 0
         self._started_s = int(time.time())
+        # How the last update went, for presence, and the task of one that is under way.
+        self.update: dict | None = None
+        self.updating: asyncio.Task | None = None
 
     def _encode(self, payload: bytes, log: int, seq: int):
         """The pack as a view that is good until the next one is encoded."""
@@ -87,6 +91,8 @@ class App:
         state = {"boots": self._boots, "reset": self._reset, "sensors": self.sensors.names}
         if self.sensors.failing:
             state["failing"] = self.sensors.failing
+        if self.update:
+            state["update"] = self.update
         return state
 
     async def _perform(self, command):
@@ -173,6 +179,9 @@ class App:
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
         self.sensors.find()
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
+        tasks.append(seldom.load("guard").watch(self))
+        if seldom.exists("update.json"):
+            tasks.append(seldom.load("update").run(self))
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
         await asyncio.gather(*tasks)

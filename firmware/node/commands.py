@@ -1,4 +1,4 @@
-"""What a node does when told to: identify itself, restart, send its log, calibrate CO2.
+"""What a node does when told to: identify itself, restart, send its log, calibrate CO2, update.
 
 Loaded for each command. It knows `app`'s parts, and nothing of topics.
 """
@@ -48,6 +48,11 @@ async def _perform(app, command):
         return _restart()
     if do == "send_log":
         return {"log": list(lines)}
+    if do == "update":
+        try:
+            return seldom.load("update").offer(app, command)
+        except ValueError as error:
+            raise CommandError(str(error))
     if do == "calibrate_co2":
         return await _calibrate_co2(app, command)
     raise CommandError("unknown command {!r}".format(do))
@@ -55,6 +60,7 @@ async def _perform(app, command):
 
 async def _restart():
     note("restart on command")
+    seldom.load("slots").healthy()  # What was asked for is no crash.
     machine.reset()
 
 

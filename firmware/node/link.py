@@ -41,6 +41,11 @@ class Link:
         self._starved = 0
 
     @property
+    def connected(self) -> bool:
+        """Whether a broker session stands."""
+        return self._client is not None
+
+    @property
     def alive_ms(self):
         """`ticks_ms` of the last sign that this task does its work."""
         return self._client.checked_ms if self._client else self._tried_ms

@@ -13,7 +13,7 @@ import time
 
 from diary import note
 from micropython import const
-from settings import FIRMWARE
+from release import FIRMWARE
 
 _REPEAT_FIRST_MS = const(10_000)
 _REPEAT_MAX_MS = const(600_000)
@@ -40,7 +40,8 @@ class Session:
         self._wake = asyncio.Event()
         self._last_reply: dict | None = None
         self.hello = ""
-        self.answered = self.served = False
+        self.answered = self.served = self.receipted = False
+        self._report: dict | None = None
         self.topics = [self._base + name for name in ("receipts", "settings", "commands")]
 
     def begin(self):
@@ -62,6 +63,11 @@ class Session:
     def taken(self):
         """A pack was taken: there may be something to send."""
         self._wake.set()
+
+    def report(self, reply: dict):
+        """What became of a command that took longer than its reply: sent as another reply."""
+        self._report = reply
+        self._commanded.set()
 
     def changed(self):
         """What presence says is no longer so."""
@@ -148,6 +154,7 @@ class Session:
                 self._sender.all_due()
         if stored:
             self._sender.receipt(data["log"], stored)
+            self.receipted = True
         if self._clock.known and not known:
             note("time is known:", self._clock.now())
         self._wake.set()
@@ -189,7 +196,11 @@ class Session:
         while True:
             while not self._commands:
                 self._commanded.clear()
-                await self._commanded.wait()
+                if self._report:
+                    await client.publish(self._base + "replies", json.dumps(self._report).encode())
+                    self._report = None
+                else:
+                    await self._commanded.wait()
             afterwards = await self._carry_out(client, self._commands.pop(0))
             if afterwards:
                 await client.drained()

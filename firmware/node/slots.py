@@ -1,0 +1,162 @@
+"""Which of two firmwares runs, folder `a` or `b`, and `slot.json`, the small file that says so.
+
+Lies at the root of the flash, where no update touches it, and in each folder for what runs later.
+So a key of the file may be added, but never change its meaning. It must not know how an update
+comes here.
+
+`run` runs; `back` is what to go back to, or None; `trial`: no receipt has come yet; `tried_s` of
+`trial_s` seconds of broker session are used up; `crashes` counts starts that were not followed by
+ten healthy minutes; `update` is how the last update went, for presence; `formats` are those
+`[oldest read, written]` of outbox and settings that the version in `back` knows.
+"""
+
+import json
+import os
+import sys
+
+import machine
+
+FILE = "slot.json"
+FOLDERS = ("a", "b")
+TRIAL_S = 600
+_CRASHES_MAX = 3
+
+
+def other(folder: str) -> str:
+    return "b" if folder == "a" else "a"
+
+
+def is_complete(folder) -> bool:
+    """Whether a whole firmware lies there: its manifest comes last and goes first."""
+    try:
+        os.stat(folder + "/manifest")
+    except (OSError, TypeError):
+        return False
+    return True
+
+
+def read() -> dict:
+    """The state; made of what lies there where the file is missing or damaged."""
+    state: dict = {"run": None, "back": None, "trial": False, "crashes": 0, "tried_s": 0}
+    try:
+        with open(FILE) as file:
+            state.update(json.loads(file.read()))
+    except (OSError, ValueError, TypeError):
+        pass  # Whatever lies there whole may run.
+    if not is_complete(state["run"]):
+        state["run"] = next((folder for folder in FOLDERS if is_complete(folder)), None)
+        state["trial"] = False
+    if state["back"] == state["run"] or not is_complete(state["back"]):
+        state["back"] = None
+    if type(state["crashes"]) is not int:
+        state["crashes"] = 0
+    return state
+
+
+def save(state: dict):
+    """Writes the state: the old one or the new one is there whatever happens meanwhile."""
+    with open(FILE + ".new", "w") as file:
+        file.write(json.dumps(state))
+        file.flush()
+    os.rename(FILE + ".new", FILE)
+
+
+def choose() -> str:
+    """Counts this start, puts the folder to run on the path, and names the module to start."""
+    state = read()
+    if state["run"] is None:
+        return "app"  # Nothing is installed in folders: what is on the path runs.
+    # Waking is no start: a node on battery wakes a hundred times a day. A crash in between is one.
+    if machine.reset_cause() != machine.DEEPSLEEP_RESET:
+        state["crashes"] += 1
+        if state["crashes"] > _CRASHES_MAX and state["back"]:
+            go_back(state, "{} crashes".format(_CRASHES_MAX))
+        try:
+            save(state)
+        except OSError as error:
+            print("slot:", error)  # noqa: T201 - a full flash must not keep it from starting
+    folder = state["run"]
+    safe = safe_level(state)
+    if safe and not safe % 2 and is_complete(other(folder)):
+        folder = other(folder)
+    sys.path.insert(0, folder)
+    return "safe" if safe else "app"
+
+
+def safe_level(state: dict) -> int:
+    """0, or by how many starts there were too many."""
+    return max(0, state["crashes"] - _CRASHES_MAX)
+
+
+def go_back(state: dict, why: str):
+    """Makes `back` the one that runs, and notes why."""
+    update = state.get("update") or {}
+    update.update({"state": "rolled_back", "error": why})
+    state.update(
+        {"run": state["back"], "back": None, "trial": False, "crashes": 1, "update": update}
+    )
+
+
+def healthy():
+    """Ten good minutes, or an end on purpose: what crashed before does not count any more."""
+    state = read()
+    if state["run"] and state["crashes"]:
+        state["crashes"] = 0
+        save(state)
+
+
+def rest(session_s: int) -> bool:
+    """Before deep sleep, after so many seconds of broker session: a cycle that ends like this is
+    healthy. Says whether a trial is over, so that a restart is due instead.
+    """
+    state = read()
+    if state["trial"] and session_s:
+        state["tried_s"] += session_s
+        state["crashes"] = 0
+        if state["tried_s"] >= state.get("trial_s", TRIAL_S) and state["back"]:
+            go_back(state, "no receipt")
+            save(state)
+            return True
+        save(state)
+    else:
+        healthy()
+    return False
+
+
+def confirm(formats: dict):
+    """A receipt has arrived: this version stays. `formats` is what it writes from now on: what
+    can't read that is no way back any more.
+    """
+    state = read()
+    state["trial"] = False
+    known = state.get("formats") or formats
+    if any(not known[name][0] <= formats[name][1] <= known[name][1] for name in formats):
+        state["back"] = None
+    update = state.get("update")
+    if update and update.get("state") == "trial":
+        update["state"] = "confirmed"
+    save(state)
+
+
+def switch(folder: str, update: dict, trial_s: int, formats: dict):
+    """From the next start `folder` runs, on trial; `formats` are those of the version until now."""
+    state = read()
+    before = state["run"]
+    state.update({"run": folder, "back": before, "trial": True, "trial_s": trial_s})
+    state.update({"tried_s": 0, "crashes": 0, "update": update, "formats": formats})
+    save(state)
+
+
+def report(update: dict):
+    """Notes how an update that was not installed ended."""
+    state = read()
+    state["update"] = update
+    save(state)
+
+
+def leave(folder: str):
+    """`folder` is about to be written: it is no way back any more."""
+    state = read()
+    if state["back"] == folder:
+        state["back"] = None
+        save(state)

@@ -1,0 +1,112 @@
+"""Fetches a bundle over plain HTTP, in ranges, and goes on where a cut link or power left off.
+
+It trusts nothing of what comes: that is `update_check`'s business. Only the size is bounded here.
+"""
+
+import asyncio
+import os
+
+from diary import note
+from micropython import const
+
+_REQUEST = "GET {} HTTP/1.1\r\nHost: {}:{}\r\nRange: bytes={}-{}\r\nConnection: close\r\n\r\n"
+_RANGE = const(8192)
+_PIECE = const(512)
+_HEAD_MAX = const(2048)
+_TIMEOUT_MS = const(60_000)
+_WAIT_FIRST_MS = const(1_000)
+_WAIT_MAX_MS = const(300_000)
+_FAILURES_MAX = const(30)
+
+
+async def fetch(job, path: str):
+    """Returns once `path` holds `job["size"]` bytes. Raises ValueError where the server refuses,
+    or after 30 attempts in a row that brought nothing.
+    """
+    failures = 0
+    wait_ms = _WAIT_FIRST_MS
+    while True:
+        had = _size(path)
+        if had >= job["size"]:
+            return
+        try:
+            await asyncio.wait_for_ms(_fetch_range(job, path, had), _TIMEOUT_MS)
+        except (OSError, EOFError, asyncio.TimeoutError) as error:
+            note("update: fetching:", repr(error))
+            if _size(path) > had:
+                failures, wait_ms = 0, _WAIT_FIRST_MS
+            failures += 1
+            if failures >= _FAILURES_MAX:
+                raise ValueError("not fetched: {!r}".format(error))
+            await asyncio.sleep_ms(wait_ms)
+            wait_ms = min(2 * wait_ms, _WAIT_MAX_MS)
+        else:
+            failures, wait_ms = 0, _WAIT_FIRST_MS
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return 0
+
+
+async def _fetch_range(job, path: str, start: int):
+    host, port, target = _split(job["url"])
+    end = min(start + _RANGE, job["size"])
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        request = (
+            "GET {} HTTP/1.1\r\nHost: {}:{}\r\nRange: bytes={}-{}\r\nConnection: close\r\n\r\n"
+        )
+        writer.write(request.format(target, host, port, start, end - 1).encode())
+        await writer.drain()
+        rest = await _head(reader, "bytes {}-{}/{}".format(start, end - 1, job["size"]))
+        await _body(reader, rest, path, end - start)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def _connected(host, port):
+    return await asyncio.open_connection(host, port)
+
+
+def _split(url: str):
+    address, _, target = url[7:].partition("/")
+    host, _, port = address.partition(":")
+    return host, int(port or 80), "/" + target
+
+
+async def _head(reader, expected: str) -> bytes:
+    """Reads the head of the answer; what of the body came with it."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        if len(head) > _HEAD_MAX:
+            raise ValueError("the answer's head is over {} bytes".format(_HEAD_MAX))
+        piece = await reader.read(256)
+        if not piece:
+            raise EOFError
+        head += piece
+    head, _, rest = head.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    status = lines[0].split(" ")[1]
+    if status[0] == "5":
+        raise OSError("the server answers {}".format(status))
+    ranges = [line for line in lines if line.lower().startswith("content-range:")]
+    found = ranges[0].split(":", 1)[1].strip() if ranges else None
+    if status != "206" or found != expected:
+        raise ValueError("the server answers {} with {}, not {}".format(status, found, expected))
+    return rest
+
+
+async def _body(reader, rest: bytes, path: str, left: int):
+    with open(path, "ab") as file:
+        while True:
+            file.write(rest[:left])
+            left -= len(rest)
+            if left <= 0:
+                return
+            rest = await reader.read(min(_PIECE, left))
+            if not rest:
+                raise EOFError
