@@ -68,10 +68,6 @@ async def _fetch_range(job, path: str, start: int):
         await writer.wait_closed()
 
 
-async def _connected(host, port):
-    return await asyncio.open_connection(host, port)
-
-
 def _split(url: str):
     address, _, target = url[7:].partition("/")
     host, _, port = address.partition(":")

@@ -1,0 +1,98 @@
+"""The watch over a start, with seconds that pass at once."""
+
+import asyncio
+import os
+import sys
+
+from fake_machine import Reset
+
+import guard
+import slots
+
+
+class _App:
+    """Session and link at once; `script(second)` may change them as time goes on."""
+
+    def __init__(self, script):
+        self.session = self.link = self
+        self.receipted = self.connected = False
+        self.update = None
+        self.seconds = 0
+        self._script = script
+
+    def changed(self):
+        pass
+
+    async def pass_a_second(self, duration_ms):
+        assert duration_ms == 1000
+        self.seconds += 1
+        assert self.seconds < 10_000
+        self._script(self, self.seconds)
+
+
+def _trial(limit_s):
+    for folder in ("a", "b"):
+        os.mkdir(folder)
+        with open(folder + "/manifest", "w") as file:
+            file.write("version")
+    update = {"id": "u1", "version": "1.0.1", "state": "trial"}
+    slots.switch("b", update, limit_s, {"outbox": (1, 1), "settings": (1, 1)})
+    slots.choose()
+    sys.path.pop(0)
+
+
+def _watched(script):
+    app = _App(script)
+    real, asyncio.sleep_ms = asyncio.sleep_ms, app.pass_a_second
+    try:
+        asyncio.run(guard.watch(app))
+    except Reset:
+        return app, "reset"
+    finally:
+        asyncio.sleep_ms = real
+    return app, "ended"
+
+
+def the_first_receipt_confirms():
+    _trial(60)
+
+    def script(app, second):
+        app.connected = second > 10
+        app.receipted = second > 30
+
+    app, end = _watched(script)
+    assert (end, app.seconds) == ("ended", 600)
+    state = slots.read()
+    assert (state["run"], state["back"], state["trial"]) == ("b", "a", False)
+    assert app.update["state"] == "confirmed"
+
+
+def without_a_session_the_trial_does_not_run_out():
+    _trial(60)
+
+    def script(app, second):
+        app.receipted = second > 5000
+
+    app, end = _watched(script)
+    assert end == "ended" and slots.read()["run"] == "b" and app.seconds > 5000
+
+
+def a_session_without_receipt_brings_the_old_one_back():
+    _trial(60)
+
+    def script(app, second):
+        app.connected = second % 2 == 0
+
+    app, end = _watched(script)
+    assert (end, app.seconds) == ("reset", 120)
+    state = slots.read()
+    assert (state["run"], state["back"]) == ("a", None)
+    assert state["update"]["state"] == "rolled_back" and "60 s" in state["update"]["error"]
+
+
+def ten_minutes_clear_the_crashes_and_end_the_watch():
+    _trial(60)
+    slots.confirm({"outbox": (1, 1), "settings": (1, 1)})
+    assert slots.read()["crashes"] == 1
+    app, end = _watched(lambda app, second: None)
+    assert (end, app.seconds, slots.read()["crashes"]) == ("ended", 600, 0)
