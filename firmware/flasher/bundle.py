@@ -53,7 +53,7 @@ def build_bundle(sources: Path = SOURCES, *, force: bool = False) -> Bundle:
             for source in sorted(sources.rglob("*.py"))
             if source.relative_to(sources).as_posix() not in _NOT_BUNDLED
         }
-    release = replace(_release(sources / "release.py"), mpy=_byte_code_of(files), force=force)
+    release = replace(_release(sources), mpy=_byte_code_of(files), force=force)
     return make_bundle(release, files)
 
 
@@ -69,7 +69,7 @@ def flash_files(bundle: Bundle, public_keys: bytes, sources: Path = SOURCES) -> 
 def _compiled(compiler: Path, source: Path, name: Path, target: Path) -> bytes:
     # Without line numbers, which are a tenth of a node's heap. The name within is relative, so
     # that the bytes don't depend on where the sources lie.
-    command = [compiler, "-O3", "-s", name.as_posix(), "-o", target, source]
+    command: list[str | Path] = [compiler, "-O3", "-s", name.as_posix(), "-o", target, source]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our compiler, our files
     if done.returncode:
         raise BundleError(f"{source} can't be compiled: {' '.join(done.stderr.split())}")
@@ -86,12 +86,9 @@ def _byte_code_of(files: dict[str, bytes]) -> int:
     return versions.pop()
 
 
-def _release(file: Path) -> Release:
-    values: dict[str, object] = {}
+def _release(sources: Path) -> Release:
     try:
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                values[node.targets[0].id] = ast.literal_eval(node.value)
+        values = _constants(sources / "release.py") | _constants(sources / "settings.py")
         return Release(
             version=str(values["FIRMWARE"]),
             family=str(values["FAMILY"]),
@@ -100,7 +97,20 @@ def _release(file: Path) -> Release:
             settings=_formats(values["SETTINGS"]),
         )
     except (OSError, SyntaxError, ValueError, KeyError) as error:
-        raise BundleError(f"{file} does not say which release this is: {error!r}") from error
+        raise BundleError(
+            f"release.py and settings.py of {sources} don't say which release this is: {error!r}"
+        ) from error
+
+
+def _constants(file: Path) -> dict[str, object]:
+    """Plain values given to names at the top of a file; nothing of it is run."""
+    return {
+        target.id: ast.literal_eval(node.value)
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.Tuple)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def _formats(value: object) -> Formats:

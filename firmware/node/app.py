@@ -19,12 +19,11 @@ from diary import note
 from link import Link
 from micropython import const
 from outbox import Outbox, OutboxError
-from release import FIRMWARE
 from sender import Sender
 from senml import encode, number
 from sensing import Sensors
 from session import Session
-from settings import Settings
+from settings import FIRMWARE, Settings
 
 _WATCHDOG_MS = const(60_000)
 _WATCH_EVERY_MS = const(2_000)
@@ -72,9 +71,8 @@ class App:
         self._sampled_ms = time.ticks_ms()
         self._lost = 0
         self._started_s = int(time.time())
-        # How the last update went, for presence, and the task of one that is under way.
+        # How the last update went, for presence.
         self.update: dict | None = None
-        self.updating: asyncio.Task | None = None
 
     def _encode(self, payload: bytes, log: int, seq: int):
         """The pack as a view that is good until the next one is encoded."""
@@ -179,9 +177,8 @@ class App:
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
         self.sensors.find()
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
-        tasks.append(seldom.load("guard").watch(self))
-        if seldom.exists("update.json"):
-            tasks.append(seldom.load("update").run(self))
+        # Held by nobody here: its code goes when it ends.
+        asyncio.create_task(seldom.load("guard").watch(self))  # noqa: RUF006
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
         await asyncio.gather(*tasks)

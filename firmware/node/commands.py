@@ -24,7 +24,7 @@ async def carry_out(app, command):
             reply.update(result)
         else:
             afterwards = result
-    except CommandError as error:
+    except (CommandError, ValueError) as error:
         reply = {"id": command["id"], "ok": False, "error": str(error)}
     note("command", command["do"], "ok" if reply["ok"] else reply["error"])
     return reply, afterwards
@@ -49,10 +49,7 @@ async def _perform(app, command):
     if do == "send_log":
         return {"log": list(lines)}
     if do == "update":
-        try:
-            return seldom.load("update").offer(app, command)
-        except ValueError as error:
-            raise CommandError(str(error))
+        return seldom.load("update").offer(app, command)
     if do == "calibrate_co2":
         return await _calibrate_co2(app, command)
     raise CommandError("unknown command {!r}".format(do))
@@ -60,7 +57,7 @@ async def _perform(app, command):
 
 async def _restart():
     note("restart on command")
-    seldom.load("slots").healthy()  # What was asked for is no crash.
+    seldom.load("slot_changes").healthy()  # What was asked for is no crash.
     machine.reset()
 
 

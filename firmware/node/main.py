@@ -2,20 +2,26 @@
 whatever happens to what it starts ends in a restart, never in the prompt.
 """
 
-import sys
-import time
 
-import machine
+def _program() -> str:
+    import sys
 
-try:
     import slots
 
-    program = slots.choose()
     # It has done its work; what needs it later loads it again.
-    del slots, sys.modules["slots"]
-    __import__(program).main()
+    del sys.modules["slots"]
+    return slots.choose()
+
+
+try:
+    __import__(_program()).main()
 except BaseException as error:  # An interrupt from the serial port, too.
+    import sys
+    import time
+
     sys.print_exception(error)
     time.sleep(5)
 finally:
+    import machine
+
     machine.reset()

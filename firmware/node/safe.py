@@ -17,9 +17,8 @@ from clock import Anchors, Clock
 from diary import note
 from link import Link
 from micropython import const
-from release import FIRMWARE
 from session import Session
-from settings import Settings
+from settings import FIRMWARE, Settings
 
 _WATCHDOG_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
@@ -74,7 +73,6 @@ class SafeApp:
         self.link = Link(settings, self.node, self.session)
         self.bus_lock = asyncio.Lock()
         self.update: dict | None = None
-        self.updating: asyncio.Task | None = None
 
     def _attempt(self, make):
         """What `make` gives; None where that fails, and be it a MemoryError: the link counts."""
@@ -153,20 +151,19 @@ class SafeApp:
                 watchdog.feed()
             await asyncio.sleep_ms(2000)
         note("safe: another chance for the whole firmware")
-        seldom.load("slots").healthy()
+        seldom.load("slot_changes").healthy()
         machine.reset()
 
     async def run(self):
         """Never returns."""
         note("node {}, firmware {}, safe mode {}".format(self.node, FIRMWARE, self._level))
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
-        if seldom.exists("update.json"):
-            tasks.append(seldom.load("update").run(self))
+        if "update.json" in os.listdir():
+            tasks.append(seldom.load("update_fetch").run(self))
         self.update = seldom.load("slots").read().get("update")
         await asyncio.gather(*tasks)
 
 
 def main():
     """Runs until the chip is restarted; what gets this far is counted as one more crash."""
-    slots = seldom.load("slots")
-    asyncio.run(SafeApp(slots.safe_level(slots.read())).run())
+    asyncio.run(SafeApp(seldom.load("slots").read()["crashes"] - 3).run())

@@ -3,7 +3,6 @@
 It must not know which they are.
 """
 
-import os
 import sys
 
 
@@ -12,12 +11,3 @@ def load(name: str):
     module = __import__(name)
     del sys.modules[name]
     return module
-
-
-def exists(path: str) -> bool:
-    """Whether there is a file that tells of such work to do."""
-    try:
-        os.stat(path)
-    except OSError:
-        return False
-    return True

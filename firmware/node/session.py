@@ -13,7 +13,7 @@ import time
 
 from diary import note
 from micropython import const
-from release import FIRMWARE
+from settings import FIRMWARE
 
 _REPEAT_FIRST_MS = const(10_000)
 _REPEAT_MAX_MS = const(600_000)
@@ -41,7 +41,6 @@ class Session:
         self._last_reply: dict | None = None
         self.hello = ""
         self.answered = self.served = self.receipted = False
-        self._report: dict | None = None
         self.topics = [self._base + name for name in ("receipts", "settings", "commands")]
 
     def begin(self):
@@ -63,11 +62,6 @@ class Session:
     def taken(self):
         """A pack was taken: there may be something to send."""
         self._wake.set()
-
-    def report(self, reply: dict):
-        """What became of a command that took longer than its reply: sent as another reply."""
-        self._report = reply
-        self._commanded.set()
 
     def changed(self):
         """What presence says is no longer so."""
@@ -196,11 +190,7 @@ class Session:
         while True:
             while not self._commands:
                 self._commanded.clear()
-                if self._report:
-                    await client.publish(self._base + "replies", json.dumps(self._report).encode())
-                    self._report = None
-                else:
-                    await self._commanded.wait()
+                await self._commanded.wait()
             afterwards = await self._carry_out(client, self._commands.pop(0))
             if afterwards:
                 await client.drained()

@@ -11,6 +11,8 @@ import sys
 from diary import note
 from micropython import const
 
+FIRMWARE = "1.0.0"
+
 _CONFIG = "config.json"
 _SAVED = "settings.json"
 

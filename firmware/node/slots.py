@@ -15,11 +15,12 @@ import os
 import sys
 
 import machine
+from micropython import const
 
 FILE = "slot.json"
+READY = "update.ready"
 FOLDERS = ("a", "b")
-TRIAL_S = 600
-_CRASHES_MAX = 3
+_CRASHES_MAX = const(3)
 
 
 def other(folder: str) -> str:
@@ -70,22 +71,21 @@ def choose() -> str:
     if machine.reset_cause() != machine.DEEPSLEEP_RESET:
         state["crashes"] += 1
         if state["crashes"] > _CRASHES_MAX and state["back"]:
-            go_back(state, "{} crashes".format(_CRASHES_MAX))
+            go_back(state, "3 crashes")
         try:
             save(state)
         except OSError as error:
             print("slot:", error)  # noqa: T201 - a full flash must not keep it from starting
     folder = state["run"]
-    safe = safe_level(state)
-    if safe and not safe % 2 and is_complete(other(folder)):
-        folder = other(folder)
+    program = "app"
+    if state["crashes"] > _CRASHES_MAX:
+        program = "safe"
+        if state["crashes"] % 2 and is_complete(other(folder)):
+            folder = other(folder)
+    elif READY in os.listdir():
+        program = "update_apply"
     sys.path.insert(0, folder)
-    return "safe" if safe else "app"
-
-
-def safe_level(state: dict) -> int:
-    """0, or by how many starts there were too many."""
-    return max(0, state["crashes"] - _CRASHES_MAX)
+    return program
 
 
 def go_back(state: dict, why: str):
@@ -95,68 +95,3 @@ def go_back(state: dict, why: str):
     state.update(
         {"run": state["back"], "back": None, "trial": False, "crashes": 1, "update": update}
     )
-
-
-def healthy():
-    """Ten good minutes, or an end on purpose: what crashed before does not count any more."""
-    state = read()
-    if state["run"] and state["crashes"]:
-        state["crashes"] = 0
-        save(state)
-
-
-def rest(session_s: int) -> bool:
-    """Before deep sleep, after so many seconds of broker session: a cycle that ends like this is
-    healthy. Says whether a trial is over, so that a restart is due instead.
-    """
-    state = read()
-    if state["trial"] and session_s:
-        state["tried_s"] += session_s
-        state["crashes"] = 0
-        if state["tried_s"] >= state.get("trial_s", TRIAL_S) and state["back"]:
-            go_back(state, "no receipt")
-            save(state)
-            return True
-        save(state)
-    else:
-        healthy()
-    return False
-
-
-def confirm(formats: dict):
-    """A receipt has arrived: this version stays. `formats` is what it writes from now on: what
-    can't read that is no way back any more.
-    """
-    state = read()
-    state["trial"] = False
-    known = state.get("formats") or formats
-    if any(not known[name][0] <= formats[name][1] <= known[name][1] for name in formats):
-        state["back"] = None
-    update = state.get("update")
-    if update and update.get("state") == "trial":
-        update["state"] = "confirmed"
-    save(state)
-
-
-def switch(folder: str, update: dict, trial_s: int, formats: dict):
-    """From the next start `folder` runs, on trial; `formats` are those of the version until now."""
-    state = read()
-    before = state["run"]
-    state.update({"run": folder, "back": before, "trial": True, "trial_s": trial_s})
-    state.update({"tried_s": 0, "crashes": 0, "update": update, "formats": formats})
-    save(state)
-
-
-def report(update: dict):
-    """Notes how an update that was not installed ended."""
-    state = read()
-    state["update"] = update
-    save(state)
-
-
-def leave(folder: str):
-    """`folder` is about to be written: it is no way back any more."""
-    state = read()
-    if state["back"] == folder:
-        state["back"] = None
-        save(state)

@@ -1,15 +1,22 @@
 """Fetches a bundle over plain HTTP, in ranges, and goes on where a cut link or power left off.
 
-It trusts nothing of what comes: that is `update_check`'s business. Only the size is bounded here.
+It trusts nothing of what comes: that is `update_apply`'s business. Only the size is bounded here.
 """
 
 import asyncio
+import json
 import os
 
+import machine
+import seldom
 from diary import note
 from micropython import const
 
 _REQUEST = "GET {} HTTP/1.1\r\nHost: {}:{}\r\nRange: bytes={}-{}\r\nConnection: close\r\n\r\n"
+JOB = "update.json"
+PART = "update.part"
+READY = "update.ready"
+_TRIES_MAX = const(5)
 _RANGE = const(8192)
 _PIECE = const(512)
 _HEAD_MAX = const(2048)
@@ -19,21 +26,59 @@ _WAIT_MAX_MS = const(300_000)
 _FAILURES_MAX = const(30)
 
 
-async def fetch(job, path: str):
-    """Returns once `path` holds `job["size"]` bytes. Raises ValueError where the server refuses,
-    or after 30 attempts in a row that brought nothing.
+async def run(app):
+    """Carries the job on, from wherever it was: ends with a restart into `update_apply`, or with
+    the reason why not.
+    """
+    with open(JOB) as file:
+        job = json.loads(file.read())
+    ended = seldom.load("slots").read().get("update")
+    if ended and ended.get("id") == job["id"]:
+        # Only tidying up was cut off; what was installed and came back must not go on.
+        seldom.load("update_apply").forget()
+        return
+    app.update = {"id": job["id"], "version": job["version"], "state": "fetching"}
+    app.session.changed()
+    try:
+        await _fetch(job)
+        job["tries"] += 1
+        if job["tries"] > _TRIES_MAX:
+            raise ValueError("cut off {} times while it was installed".format(_TRIES_MAX))
+        _write(JOB, json.dumps(job))
+    except ValueError as error:
+        app.update["state"] = "refused"
+        app.update["error"] = str(error)[:160]
+        seldom.load("slot_changes").report(app.update)
+        seldom.load("update_apply").forget()
+        app.session.changed()
+    else:
+        _write(READY, "")
+        seldom.load("slot_changes").healthy()
+        machine.reset()
+
+
+def _write(path: str, text: str):
+    with open(path + ".new", "w") as file:
+        file.write(text)
+        file.flush()
+    os.rename(path + ".new", path)
+
+
+async def _fetch(job):
+    """Returns once all is there. Raises ValueError where the server refuses, or after 30 attempts
+    in a row that brought nothing.
     """
     failures = 0
     wait_ms = _WAIT_FIRST_MS
     while True:
-        had = _size(path)
+        had = _size(PART)
         if had >= job["size"]:
             return
         try:
-            await asyncio.wait_for_ms(_fetch_range(job, path, had), _TIMEOUT_MS)
+            await asyncio.wait_for_ms(_fetch_range(job, PART, had), _TIMEOUT_MS)
         except (OSError, EOFError, asyncio.TimeoutError) as error:
             note("update: fetching:", repr(error))
-            if _size(path) > had:
+            if _size(PART) > had:
                 failures, wait_ms = 0, _WAIT_FIRST_MS
             failures += 1
             if failures >= _FAILURES_MAX:

@@ -4,7 +4,6 @@ The manifest goes first and comes last, so a folder that has one is whole. Cut a
 done again from the beginning.
 """
 
-import asyncio
 import hashlib
 import os
 
@@ -14,14 +13,11 @@ from micropython import const
 _PIECE = const(512)
 
 
-async def install(path: str):
+def install(path: str, folder: str):
     """Returns once the folder is whole. Raises ValueError where the flash gives back other bytes
     than were written, OSError where it is full.
     """
-    slots = seldom.load("slots")
-    folder = slots.other(slots.read()["run"])
-    slots.leave(folder)
-    clear(folder)
+    _clear(folder)
     check = seldom.load("update_check")
     _make(folder)
     with open(path, "rb") as file:
@@ -34,13 +30,12 @@ async def install(path: str):
                 _copy(data, folder + "/" + name, size)
                 if _hash(folder + "/" + name) != sha256:
                     raise ValueError("{} is not on flash as it was written".format(name))
-                await asyncio.sleep_ms(0)
         file.seek(8)
         _copy(file, folder + "/manifest.new", end - 8)
     os.rename(folder + "/manifest.new", folder + "/manifest")
 
 
-def clear(folder: str):
+def _clear(folder: str):
     """Removes the folder with what is in it, its manifest first."""
     _remove(folder + "/manifest")
     try:
@@ -56,6 +51,19 @@ def clear(folder: str):
         else:
             os.remove(name)
     os.rmdir(folder)
+
+
+def held(folder: str) -> int:
+    """About how many bytes of flash the folder's files take: what comes free with them."""
+    try:
+        entries = list(os.ilistdir(folder))
+    except OSError:
+        return 0
+    size = 0
+    for entry in entries:
+        name = folder + "/" + entry[0]
+        size += held(name) if entry[1] == 0x4000 else (os.stat(name)[6] + 4095) // 4096 * 4096
+    return size
 
 
 def _remove(name: str):

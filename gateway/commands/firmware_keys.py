@@ -25,6 +25,6 @@ def command(settings_file: Path | None) -> None:
     keys.create()
     click.echo(f"made: {keys.folder / KEY} signs; {keys.folder / PUBLIC_KEYS} goes onto the nodes")
     click.echo(
-        f"Now move {keys.folder / SPARE} to a medium that is kept locked away, and copy {KEY} there "
-        "too: with neither of them no node can be updated over the air any more."
+        f"Now move {keys.folder / SPARE} to a medium that is kept offline and locked away, and "
+        f"copy {KEY} there too: without either no node can be updated over the air any more."
     )

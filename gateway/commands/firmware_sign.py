@@ -10,7 +10,7 @@ from gateway.settings import load_settings
 
 
 @click.command(
-    epilog="Example: preau firmware sign preau-esp32-1.1.0.bundle --key /media/usb/firmware-spare.key",
+    epilog="Example: preau firmware sign preau-esp32-1.1.0.bundle --key /media/usb/spare.key",
     short_help="Sign a firmware bundle.",
 )
 @click.argument("name")

@@ -59,6 +59,11 @@ class Release:
             raise BundleError(f"family {self.family!r} is not 1 to 16 of a-z, 0-9 and _")
 
     @property
+    def number(self) -> tuple[int, ...]:
+        """The version to be compared with others."""
+        return tuple(map(int, self.version.split(".")))
+
+    @property
     def name(self) -> str:
         """What its bundle's file is called."""
         return f"preau-{self.family}-{self.version}{'-force' if self.force else ''}{SUFFIX}"

@@ -75,9 +75,8 @@ class FirmwareKeys:
         key = _load(key_file or self.folder / KEY)
         known = self.public_keys()
         if _raw(key.public_key()) not in (known[:_RAW], known[_RAW:]):
-            raise ConfigurationError(
-                f"{key_file} is neither of the two keys that nodes hold, {self.folder / PUBLIC_KEYS}"
-            )
+            held = self.folder / PUBLIC_KEYS
+            raise ConfigurationError(f"{key_file or KEY} is neither of the two in {held}")
         signature = key.sign(signed_message(bundle.manifest))
         return Bundle(bundle.release, bundle.manifest, signature, bundle.files)
 

@@ -1,8 +1,8 @@
-"""Updates in real MicroPython on LittleFS2, with real signatures: cut at every step, and refused."""
+"""Updates in real MicroPython on LittleFS2, really signed: cut at every step, and refused."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(program: Program, folder: Path) -> Iterator[Callable[[str], str]]:
-    yield lambda name: run_micropython(
+def run(program: Program, folder: Path) -> Callable[[str], str]:
+    return lambda name: run_micropython(
         program, folder, CHECKS / "run.py", "updating", name, heap="2m"
     )
 
@@ -76,6 +76,7 @@ def run(program: Program, folder: Path) -> Iterator[Callable[[str], str]]:
         "power_is_cut_at_every_write_and_erase",
         "a_cut_link_goes_on_where_it_was",
         "a_rolled_back_version_is_not_installed_again_by_itself",
+        "what_is_cut_off_again_and_again_is_given_up",
     ],
 )
 def test_updates(run: Callable[[str], str], check: str) -> None:

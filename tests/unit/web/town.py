@@ -197,6 +197,7 @@ class TownService:
             changes=self.changes,
             health=self.health,
             metrics=lambda: b"preau_packs_total 1.0\n",
+            control=self.control(),
             clock_ms=lambda: self.now_ms,
             language=self.language,
             zone=ZONE,

@@ -1,12 +1,15 @@
 """The watch over a start, with seconds that pass at once."""
 
+from fake_machine import Reset
+
+# isort: split
 import asyncio
+import json
 import os
 import sys
 
-from fake_machine import Reset
-
 import guard
+import slot_changes
 import slots
 
 
@@ -15,13 +18,20 @@ class _App:
 
     def __init__(self, script):
         self.session = self.link = self
-        self.receipted = self.connected = False
+        self.receipted = False
+        self.client = None
         self.update = None
+        self.node = "3c71bf4a2b10"
+        self.replies = []
         self.seconds = 0
         self._script = script
 
     def changed(self):
         pass
+
+    async def publish(self, topic, payload):
+        assert topic == "preau/v1/3c71bf4a2b10/replies"
+        self.replies.append(json.loads(payload))
 
     async def pass_a_second(self, duration_ms):
         assert duration_ms == 1000
@@ -36,7 +46,7 @@ def _trial(limit_s):
         with open(folder + "/manifest", "w") as file:
             file.write("version")
     update = {"id": "u1", "version": "1.0.1", "state": "trial"}
-    slots.switch("b", update, limit_s, {"outbox": (1, 1), "settings": (1, 1)})
+    slot_changes.switch(update, limit_s)
     slots.choose()
     sys.path.pop(0)
 
@@ -57,7 +67,7 @@ def the_first_receipt_confirms():
     _trial(60)
 
     def script(app, second):
-        app.connected = second > 10
+        app.client = app if second > 10 else None
         app.receipted = second > 30
 
     app, end = _watched(script)
@@ -65,6 +75,8 @@ def the_first_receipt_confirms():
     state = slots.read()
     assert (state["run"], state["back"], state["trial"]) == ("b", "a", False)
     assert app.update["state"] == "confirmed"
+    assert [reply["state"] for reply in app.replies] == ["trial", "confirmed"]
+    assert all(reply["ok"] and reply["id"] == "u1" for reply in app.replies)
 
 
 def without_a_session_the_trial_does_not_run_out():
@@ -81,7 +93,7 @@ def a_session_without_receipt_brings_the_old_one_back():
     _trial(60)
 
     def script(app, second):
-        app.connected = second % 2 == 0
+        app.client = app if second % 2 == 0 else None
 
     app, end = _watched(script)
     assert (end, app.seconds) == ("reset", 120)
@@ -92,7 +104,21 @@ def a_session_without_receipt_brings_the_old_one_back():
 
 def ten_minutes_clear_the_crashes_and_end_the_watch():
     _trial(60)
-    slots.confirm({"outbox": (1, 1), "settings": (1, 1)})
+    slot_changes.confirm(slot_changes.formats())
     assert slots.read()["crashes"] == 1
     app, end = _watched(lambda app, second: None)
     assert (end, app.seconds, slots.read()["crashes"]) == ("ended", 600, 0)
+
+
+def a_refusal_is_told_once():
+    _trial(60)
+    slot_changes.confirm(slot_changes.formats())
+    slot_changes.report({"id": "u2", "version": "1.0.2", "state": "refused", "error": "too big"})
+
+    def script(app, second):
+        app.client = app if second > 10 else None
+
+    app, _ = _watched(script)
+    expected = {"id": "u2", "ok": False, "state": "refused", "error": "too big"}
+    assert app.replies == [expected], app.replies
+    assert _watched(script)[0].replies == []

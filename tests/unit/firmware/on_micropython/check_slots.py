@@ -1,10 +1,12 @@
 """Which folder runs: counting crashes, going back, safe mode, what a trial is."""
 
+from fake_machine import machine
+
+# isort: split
 import os
 import sys
 
-from fake_machine import machine
-
+import slot_changes
 import slots
 
 
@@ -23,7 +25,8 @@ def _start():
 
 def _on_trial():
     _lay("a", "b")
-    slots.switch("b", {"id": "u1", "state": "trial"}, 30, {"outbox": (1, 1), "settings": (1, 1)})
+    slots.save(slots.read())
+    slot_changes.switch({"id": "u1", "state": "trial"}, 30)
 
 
 def without_folders_what_is_on_the_path_runs():
@@ -46,7 +49,7 @@ def a_trial_that_crashes_three_times_brings_the_old_one_back():
 
 def a_confirmed_version_that_crashes_three_times_goes_back_too():
     _on_trial()
-    slots.confirm({"outbox": (1, 1), "settings": (1, 1)})
+    slot_changes.confirm({"outbox": (1, 1), "settings": (1, 1)})
     assert [_start()[1] for _ in range(4)] == ["b", "b", "b", "a"]
 
 
@@ -54,7 +57,7 @@ def ten_healthy_minutes_clear_the_count():
     _on_trial()
     for _ in range(9):
         assert _start()[1] == "b"
-        slots.healthy()
+        slot_changes.healthy()
 
 
 def waking_from_sleep_is_no_crash():
@@ -94,23 +97,23 @@ def a_way_back_that_is_not_whole_is_none():
 
 def a_version_that_writes_what_the_old_one_can_not_read_can_not_go_back():
     _on_trial()
-    slots.confirm({"outbox": (1, 2), "settings": (1, 1)})
+    slot_changes.confirm({"outbox": (1, 2), "settings": (1, 1)})
     assert slots.read()["back"] is None
     assert slots.read()["run"] == "b"
 
 
 def a_version_that_writes_what_the_old_one_reads_can_go_back():
     _on_trial()
-    slots.confirm({"outbox": (1, 1), "settings": (1, 1)})
+    slot_changes.confirm({"outbox": (1, 1), "settings": (1, 1)})
     assert slots.read()["back"] == "a"
     assert slots.read()["update"]["state"] == "confirmed"
 
 
 def a_trial_on_battery_adds_up_its_sessions_over_sleeps():
     _on_trial()
-    assert not slots.rest(0)
-    assert not slots.rest(20)
+    assert not slot_changes.rest(0)
+    assert not slot_changes.rest(20)
     assert slots.read()["run"] == "b"
-    assert slots.rest(15)
+    assert slot_changes.rest(15)
     assert slots.read()["run"] == "a"
     assert slots.read()["update"]["error"] == "no receipt"
