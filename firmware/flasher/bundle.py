@@ -18,10 +18,10 @@ from gateway.firmware.bundle import Bundle, BundleError, Formats, Release, make_
 from ingest.errors import ConfigurationError
 
 SOURCES: Final = Path(firmware.__file__).parent / "node"
-ROOT_FILES: Final = ("boot.py", "main.py", "slots.py")
+ROOT_FILES: Final = ("boot.py", "main.py", "slots.py", "crash.py")
 """What lies at the root of a node's flash as source and is never updated over the air."""
 
-_NOT_BUNDLED: Final = frozenset({"boot.py", "main.py"})
+_NOT_BUNDLED: Final = frozenset({"boot.py", "main.py", "crash.py"})
 # ESP32 builds of MicroPython have small integers of 31 bits; a file may ask for no more (byte 3).
 _SMALL_INT_BITS: Final = 31
 

@@ -177,8 +177,8 @@ class App:
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
         self.sensors.find()
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
-        # Held by nobody here: its code goes when it ends.
-        asyncio.create_task(seldom.load("guard").watch(self))  # noqa: RUF006
+        if "slot.json" in os.listdir():
+            asyncio.create_task(seldom.load("guard").watch(self))  # noqa: RUF006 - it holds itself
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
         await asyncio.gather(*tasks)

@@ -57,7 +57,7 @@ async def _perform(app, command):
 
 async def _restart():
     note("restart on command")
-    seldom.load("slot_changes").healthy()  # What was asked for is no crash.
+    open("asked", "w").close()  # For `slots`: what was asked for is no crash.
     machine.reset()
 
 

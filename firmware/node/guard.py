@@ -89,7 +89,7 @@ def _give_up(why):
     state = slots.read()
     if state["back"]:
         slots.go_back(state, why)
-        # Not a crash, but the start that follows is counted.
+        # Giving up is no crash; the start that follows is counted.
         state["crashes"] = 0
         slots.save(state)
     note("update: given up,", why)

@@ -2,25 +2,11 @@
 whatever happens to what it starts ends in a restart, never in the prompt.
 """
 
-
-def _program() -> str:
-    import sys
-
-    import slots
-
-    # It has done its work; what needs it later loads it again.
-    del sys.modules["slots"]
-    return slots.choose()
-
-
 try:
-    __import__(_program()).main()
+    # Nothing is kept of what chooses: the heap is for what is chosen.
+    __import__(__import__("slots").choose()).main()
 except BaseException as error:  # An interrupt from the serial port, too.
-    import sys
-    import time
-
-    sys.print_exception(error)
-    time.sleep(5)
+    __import__("crash").tell(error)
 finally:
     import machine
 

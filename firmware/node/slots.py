@@ -6,8 +6,9 @@ comes here.
 
 `run` runs; `back` is what to go back to, or None; `trial`: no receipt has come yet; `tried_s` of
 `trial_s` seconds of broker session are used up; `crashes` counts starts that were not followed by
-ten healthy minutes; `update` is how the last update went, for presence; `formats` are those
-`[oldest read, written]` of outbox and settings that the version in `back` knows.
+ten healthy minutes (a file `asked` says that a restart was meant); `update` is how the last update
+went, for presence; `formats` are those `[oldest read, written]` of outbox and settings that the
+version in `back` knows.
 """
 
 import json
@@ -19,6 +20,7 @@ from micropython import const
 
 FILE = "slot.json"
 READY = "update.ready"
+ASKED = "asked"
 FOLDERS = ("a", "b")
 _CRASHES_MAX = const(3)
 
@@ -64,16 +66,21 @@ def save(state: dict):
 
 def choose() -> str:
     """Counts this start, puts the folder to run on the path, and names the module to start."""
+    # It has done its work then; what needs it later loads it again.
+    sys.modules.pop("slots", None)
     state = read()
     if state["run"] is None:
         return "app"  # Nothing is installed in folders: what is on the path runs.
     # Waking is no start: a node on battery wakes a hundred times a day. A crash in between is one.
+    files = os.listdir()
     if machine.reset_cause() != machine.DEEPSLEEP_RESET:
-        state["crashes"] += 1
+        state["crashes"] = 1 if ASKED in files else state["crashes"] + 1
         if state["crashes"] > _CRASHES_MAX and state["back"]:
             go_back(state, "3 crashes")
         try:
             save(state)
+            if ASKED in files:
+                os.remove(ASKED)
         except OSError as error:
             print("slot:", error)  # noqa: T201 - a full flash must not keep it from starting
     folder = state["run"]
@@ -82,7 +89,7 @@ def choose() -> str:
         program = "safe"
         if state["crashes"] % 2 and is_complete(other(folder)):
             folder = other(folder)
-    elif READY in os.listdir():
+    elif READY in files:
         program = "update_apply"
     sys.path.insert(0, folder)
     return program

@@ -19,7 +19,7 @@ SOURCES: Final = Path(firmware.__file__).parent / "node"
 STAND_INS: Final = Path(__file__).parent / "port"
 
 # About what an ESP32 leaves to a program, on 64 bits, where every object takes more.
-HEAP: Final = "97k"
+HEAP: Final = "96k"
 # mbedTLS takes some 40 KiB for a connection. The chip gives them from outside MicroPython's heap,
 # the unix port from within: these are on top of what the program itself may have.
 HEAP_WITH_TLS: Final = "192k"

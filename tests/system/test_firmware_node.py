@@ -369,9 +369,8 @@ async def test_in_96k_a_node_answers_every_command_again_and_again(
         assert board.starts == 2, list(board.output)
     ok = {reply["id"]: reply["ok"] for reply in gateway.replies}
     assert all(ok[name] == ("dance" not in name and "co2" not in name) for name in ok)
-    pass
+    assert HEAP == "96k"
     # Identify still blinks, its code is still loaded: at rest it is 3 KiB more.
-    print("FREE", free)
     assert min(free) >= 6 * 1024, free
     assert free[-1] >= free[1] - 512, free
 

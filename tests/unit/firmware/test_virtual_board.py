@@ -69,7 +69,7 @@ for id, mode in ((6, -1), (24, -1), (40, -1), (34, machine.Pin.OUT)):
 
 # Loaded for what is done once or seldom and dropped again; `slots` and `main` are not held either.
 _LOADED_LATER = (
-    *("startup", "commands", "blink", "ntp", "trust", "boot", "main", "slots"),
+    *("startup", "commands", "blink", "ntp", "trust", "boot", "main", "slots", "crash"),
     *("guard", "safe", "slot_changes", "release", "update_apply"),
     *("update", "update_fetch", "update_check", "update_install", "ed25519", "sha512"),
 )

@@ -60,6 +60,15 @@ def ten_healthy_minutes_clear_the_count():
         slot_changes.healthy()
 
 
+def a_restart_that_was_asked_for_is_no_crash():
+    _on_trial()
+    for _ in range(9):
+        assert _start() == ("app", "b")
+        open("asked", "w").close()
+    _start()
+    assert "asked" not in os.listdir() and slots.read()["crashes"] == 1
+
+
 def waking_from_sleep_is_no_crash():
     _on_trial()
     machine.cause = machine.DEEPSLEEP_RESET
