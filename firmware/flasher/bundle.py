@@ -18,10 +18,11 @@ from gateway.firmware.bundle import Bundle, BundleError, Formats, Release, make_
 from ingest.errors import ConfigurationError
 
 SOURCES: Final = Path(firmware.__file__).parent / "node"
-ROOT_FILES: Final = ("boot.py", "main.py", "slots.py", "crash.py")
-"""What lies at the root of a node's flash as source and is never updated over the air."""
+ROOT_SOURCES: Final = ("boot.py", "main.py")
+"""What MicroPython itself starts, as source at the root of a node's flash."""
+ROOT_MODULES: Final = ("slots.mpy", "crash.mpy")
+"""What those load, beside them. Neither is ever updated over the air."""
 
-_NOT_BUNDLED: Final = frozenset({"boot.py", "main.py", "crash.py"})
 # ESP32 builds of MicroPython have small integers of 31 bits; a file may ask for no more (byte 3).
 _SMALL_INT_BITS: Final = 31
 
@@ -51,7 +52,7 @@ def build_bundle(sources: Path = SOURCES, *, force: bool = False) -> Bundle:
                 compiler, source, source.relative_to(sources), Path(scratch) / "out.mpy"
             )
             for source in sorted(sources.rglob("*.py"))
-            if source.relative_to(sources).as_posix() not in _NOT_BUNDLED
+            if source.relative_to(sources).as_posix() not in ROOT_SOURCES
         }
     release = replace(_release(sources), mpy=_byte_code_of(files), force=force)
     return make_bundle(release, files)
@@ -59,7 +60,8 @@ def build_bundle(sources: Path = SOURCES, *, force: bool = False) -> Bundle:
 
 def flash_files(bundle: Bundle, public_keys: bytes, sources: Path = SOURCES) -> dict[str, bytes]:
     """What lies on the flash of a node that starts with this bundle, settings and secrets apart."""
-    files = {name: (sources / name).read_bytes() for name in ROOT_FILES}
+    files = {name: (sources / name).read_bytes() for name in ROOT_SOURCES}
+    files |= {name: bundle.files[name] for name in ROOT_MODULES}
     files["firmware.keys"] = public_keys
     files |= {f"a/{name}": content for name, content in bundle.files.items()}
     files["a/manifest"] = bundle.manifest

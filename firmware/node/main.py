@@ -3,8 +3,13 @@ whatever happens to what it starts ends in a restart, never in the prompt.
 """
 
 try:
-    # Nothing is kept of what chooses: the heap is for what is chosen.
-    __import__(__import__("slots").choose()).main()
+    import gc
+
+    program = __import__("slots").choose()
+    # What compiling this file and choosing has left behind would scatter over the whole heap
+    # what is loaded now and stays.
+    gc.collect()
+    __import__(program).main()
 except BaseException as error:  # An interrupt from the serial port, too.
     __import__("crash").tell(error)
 finally:
