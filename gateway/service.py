@@ -32,6 +32,7 @@ from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.mqtt.session import Session
 from gateway.node_commands import CommandDesk
+from gateway.node_settings import SettingsDesk
 from gateway.nodes import NodeRegistry
 from gateway.presence import PresenceDesk, stored_presences
 from gateway.readers import ReaderPool
@@ -109,6 +110,7 @@ async def serve(
                 "session": session.run(),
                 "intake": parts.intake.run_loop(),
                 "presence": parts.desk.answer_loop(),
+                "node_settings": parts.wishes.keep_loop(),
                 "fold": fold_loop(store, writer, parts.metrics),
                 "upkeep": parts.upkeep.run_loop(),
                 "estate": estate.watch_loop(),
@@ -167,6 +169,7 @@ class _Parts:
     upkeep: Upkeep
     desk: PresenceDesk
     commands: CommandDesk
+    wishes: SettingsDesk
     nodes: NodeRegistry
     latest: LatestReadings
     readers: ReaderPool
@@ -239,6 +242,7 @@ def _build(
         upkeep=upkeep,
         desk=desk,
         commands=commands,
+        wishes=SettingsDesk(session, nodes, share.view, share.is_own, settings.data.dir),
         nodes=nodes,
         latest=latest,
         readers=readers,

@@ -181,6 +181,8 @@ class Node(EstateModel):
     id: NodeId
     name: Name | None = None
     cadence_s: Annotated[int, Field(ge=1, le=86_400)] = 300
+    interval_s: Annotated[int, Field(ge=1, le=3600)] | None = None
+    """Seconds between its packs, as the gateway has it set; `None` leaves it to the node."""
     placements: tuple[Placement, ...] = Field(default=(), alias="placement", strict=False)
 
 
