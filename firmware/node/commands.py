@@ -49,7 +49,8 @@ async def _perform(app, command):
     if do == "send_log":
         return {"log": list(lines)}
     if do == "update":
-        return seldom.load("update").offer(app, command)
+        seldom.load("update").offer(app, command)
+        return _restart()  # It is carried on with a heap that is whole again.
     if do == "calibrate_co2":
         return await _calibrate_co2(app, command)
     raise CommandError("unknown command {!r}".format(do))

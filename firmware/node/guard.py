@@ -29,7 +29,9 @@ async def watch(app):
         return
     _show(app, state)
     if "update.json" in os.listdir():
+        # It ends with a restart, so there is nothing to watch, and it needs the room.
         app.updating = asyncio.create_task(seldom.load("update_fetch").run(app))
+        return
     trial, tried_s, limit_s = state["trial"], state["tried_s"], state.get("trial_s", 600)
     state = None
     seconds = 0

@@ -1,15 +1,13 @@
 """Takes the command `update`: what can be said at once is checked, the rest is a job on flash.
 
-`update.json` is the job, until it is done or refused, so it goes on after a loss of power. Three
-more modules carry it on, each loaded for its turn: `update_fetch` beside the app, then, after a
-restart and with the whole heap, `update_apply`, which checks and installs.
+`update.json` is the job, until it is done or refused, so it goes on after a loss of power. It is
+carried on by `update_fetch`, which `guard` starts beside the app after a restart, then, after
+another and with the whole heap, by `update_apply`, which checks and installs.
 """
 
-import asyncio
 import json
 import os
 
-import seldom
 from micropython import const
 from settings import FIRMWARE
 
@@ -19,12 +17,15 @@ _SIZE_MAX = const(1_048_576)
 _TRIAL_S = const(600)
 
 
-def offer(app, command) -> dict:
-    """What the reply says of it. Raises ValueError with the reason of a refusal."""
-    state = seldom.load("slots").read()
-    if state["run"] is None:
+def offer(app, command):
+    """Writes the job; a restart begins it. Raises ValueError with the reason of a refusal."""
+    try:
+        # As `slots` keeps it; that module would not fit beside all that a command needs.
+        with open("slot.json") as file:
+            trial = json.loads(file.read())["trial"]
+    except OSError:
         raise ValueError("this node has no folders for updates")
-    if state["trial"]:
+    if trial:
         raise ValueError("{} is still on trial".format(FIRMWARE))
     if JOB in os.listdir():
         raise ValueError("another update is under way")
@@ -38,8 +39,6 @@ def offer(app, command) -> dict:
         file.write(json.dumps(job))
         file.flush()
     os.rename(JOB + ".new", JOB)
-    app.updating = asyncio.create_task(seldom.load("update_fetch").run(app))
-    return {"state": "fetching", "version": job["version"]}
 
 
 def _job(command) -> dict:

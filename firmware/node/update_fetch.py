@@ -16,10 +16,10 @@ _REQUEST = "GET {} HTTP/1.1\r\nHost: {}:{}\r\nRange: bytes={}-{}\r\nConnection: 
 JOB = "update.json"
 PART = "update.part"
 READY = "update.ready"
-_TRIES_MAX = const(5)
-_RANGE = const(8192)
-_PIECE = const(512)
-_HEAD_MAX = const(2048)
+_TRIES_MAX = const(20)
+_RANGE = const(4096)
+_PIECE = const(256)
+_HEAD_MAX = const(4096)
 _TIMEOUT_MS = const(60_000)
 _WAIT_FIRST_MS = const(1_000)
 _WAIT_MAX_MS = const(300_000)
@@ -40,21 +40,22 @@ async def run(app):
     app.update = {"id": job["id"], "version": job["version"], "state": "fetching"}
     app.session.changed()
     try:
-        await _fetch(job)
         job["tries"] += 1
         if job["tries"] > _TRIES_MAX:
-            raise ValueError("cut off {} times while it was installed".format(_TRIES_MAX))
+            raise ValueError("given up after {} starts".format(_TRIES_MAX))
         _write(JOB, json.dumps(job))
+        await _fetch(job)
+        _write(READY, "")
     except ValueError as error:
         app.update["state"] = "refused"
         app.update["error"] = str(error)[:160]
         seldom.load("slot_changes").report(app.update)
         seldom.load("update_apply").forget()
-        app.session.changed()
-    else:
-        _write(READY, "")
-        open("asked", "w").close()
-        machine.reset()
+    except MemoryError as error:
+        # It goes on from here in a heap that is whole again.
+        note("update:", error)
+    open("asked", "w").close()
+    machine.reset()
 
 
 def _write(path: str, text: str):
@@ -120,25 +121,31 @@ def _split(url: str):
 
 
 async def _head(reader, expected: str) -> bytes:
-    """Reads the head of the answer; what of the body came with it."""
-    head = b""
-    while b"\r\n\r\n" not in head:
-        if len(head) > _HEAD_MAX:
-            raise ValueError("the answer's head is over {} bytes".format(_HEAD_MAX))
-        piece = await reader.read(256)
-        if not piece:
-            raise EOFError
-        head += piece
-    head, _, rest = head.partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    status = lines[0].split(" ")[1]
+    """Reads the head of the answer line by line; what of the body came with it."""
+    buffer, left, status, found = b"", _HEAD_MAX, None, None
+    while True:
+        line, end, rest = buffer.partition(b"\r\n")
+        if not end:
+            piece = await reader.read(_PIECE)
+            left -= len(piece)
+            if not piece:
+                raise EOFError
+            if left < 0:
+                raise ValueError("the answer's head is over {} bytes".format(_HEAD_MAX))
+            buffer += piece
+            continue
+        buffer = rest
+        if status is None:
+            status = line.split(b" ")[1].decode()
+        elif not line:
+            break
+        elif line[:14].lower() == b"content-range:":
+            found = line[14:].strip().decode()
     if status[0] == "5":
         raise OSError("the server answers {}".format(status))
-    ranges = [line for line in lines if line.lower().startswith("content-range:")]
-    found = ranges[0].split(":", 1)[1].strip() if ranges else None
     if status != "206" or found != expected:
         raise ValueError("the server answers {} with {}, not {}".format(status, found, expected))
-    return rest
+    return buffer
 
 
 async def _body(reader, rest: bytes, path: str, left: int):
