@@ -50,6 +50,7 @@ async def watch(app):
         elif app.link.client:
             tried_s += 1
             if tried_s >= limit_s:
+                trial = False
                 _give_up("no receipt in {} s of session".format(limit_s))
 
 
@@ -89,10 +90,14 @@ def _show(app, state):
 def _give_up(why):
     slots = seldom.load("slots")
     state = slots.read()
-    if state["back"]:
-        slots.go_back(state, why)
-        # Giving up is no crash; the start that follows is counted.
-        state["crashes"] = 0
-        slots.save(state)
     note("update: given up,", why)
+    if state["back"] is None:
+        # Nothing to go back to: what runs is all there is.
+        state["trial"] = False
+        slots.save(state)
+        return
+    slots.go_back(state, why)
+    # Giving up is no crash; the start that follows is counted.
+    state["crashes"] = 0
+    slots.save(state)
     machine.reset()

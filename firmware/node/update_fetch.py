@@ -46,7 +46,8 @@ async def run(app):
         _write(JOB, json.dumps(job))
         await _fetch(job)
         _write(READY, "")
-    except ValueError as error:
+    except (ValueError, OSError) as error:
+        # OSError here is a flash that takes nothing more.
         app.update["state"] = "refused"
         app.update["error"] = str(error)[:160]
         seldom.load("slot_changes").report(app.update)

@@ -102,6 +102,18 @@ def a_session_without_receipt_brings_the_old_one_back():
     assert state["update"]["state"] == "rolled_back" and "60 s" in state["update"]["error"]
 
 
+def a_trial_without_a_way_back_goes_on_with_what_there_is():
+    _trial(60)
+    os.remove("a/manifest")
+
+    def script(app, second):
+        app.client = app
+
+    _, end = _watched(script)
+    state = slots.read()
+    assert (end, state["run"], state["trial"]) == ("ended", "b", False)
+
+
 def ten_minutes_clear_the_crashes_and_end_the_watch():
     _trial(60)
     slot_changes.confirm(slot_changes.formats())
