@@ -14,14 +14,17 @@ PRIVATE = 0o600
 PUBLIC = 0o644
 
 
-def make_folder(folder: Path, *, mode: int = 0o700) -> None:
-    """Make `folder`, for its owner alone unless `mode` says otherwise; one that exists stays as
+def make_folder(folder: Path, *, is_private: bool) -> None:
+    """Make `folder`, for its owner alone or to be looked into by others; one that exists stays as
     it is. Raises `ConfigurationError`.
     """
     try:
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir(mode=mode)
+            folder.mkdir(mode=0o700)
+            if not is_private:
+                # Whatever the umask: who is to read a file in it must get there.
+                folder.chmod(0o755)
     except OSError as error:
         raise ConfigurationError(_told(folder, error)) from error
 

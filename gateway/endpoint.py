@@ -6,6 +6,7 @@ It opens nothing and looks no name up.
 import ipaddress
 import re
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from ingest.errors import ConfigurationError
 
@@ -60,3 +61,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() in {"localhost", "localhost."}
+
+
+def public_address(value: str) -> str:
+    """The page's address as others find it, without a slash at its end. `ValueError`."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isprintable():
+        raise ValueError("must look like https://preau.example.fr")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("must be host and path only")
+    return value.rstrip("/")

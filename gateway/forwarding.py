@@ -3,12 +3,13 @@
 What a forwarder does it must not know; what it writes of the gateway itself is `gateway_health`.
 """
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gateway.changes import Changes
 from gateway.health import Health
@@ -23,12 +24,14 @@ from ingest.forwarder.placements import Placements
 from ingest.forwarder.target import Target
 from ingest.forwarder.v1 import InfluxV1
 from ingest.store.cursors import set_forwarders
-from ingest.store.forwarded import set_forwarded_placements
+from ingest.store.forwarded import forwarded_placements, set_forwarded_placements
 from ingest.store.writer import StoreWriter
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+COUNT_WAITING_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,8 @@ def begin_forwarding(store: StoreWriter, names: Sequence[str], placements: Place
     added, removed = store.change(_begin, names, placements)
     for name in added:
         _log.warning(
-            "forwarder %s is new: it ships what arrives from now on; `preau forward --from DATE` "
-            "sends what the store already holds",
+            "forwarder %s is new: it ships what arrives from now on and, whenever nothing waits, "
+            "what the store held already",
             name,
         )
     for name in removed:
@@ -92,7 +95,8 @@ def _begin(
     added, removed = set_forwarders(connection, names)
     said = {node: placements.changes(node) for node in placements.nodes()}
     for name in added:
-        set_forwarded_placements(connection, name, said)
+        if not forwarded_placements(connection, name):
+            set_forwarded_placements(connection, name, said)
     return added, removed
 
 
@@ -121,6 +125,7 @@ def show_forwarders(forwarders: Sequence[Forwarder], metrics: Metrics) -> None:
     """Gauges of each forwarder."""
     gauges: dict[str, tuple[str, Callable[[Forwarder], float]]] = {
         "waiting_packs": ("Packs not yet in InfluxDB", lambda one: one.waiting),
+        "filling": ("1 until it has what was there before it", lambda one: one.is_filling),
         "points": ("Points accepted", lambda one: one.state.points),
         "retries": ("Requests that had to be tried again", lambda one: one.state.retries),
         "refused_points": ("Points kept as dead letters", lambda one: one.state.refused),
@@ -134,6 +139,16 @@ def show_forwarders(forwarders: Sequence[Forwarder], metrics: Metrics) -> None:
             metrics.labelled_gauge(
                 f"forwarder_{name}", text, {"forwarder": one.name}, partial(value, one)
             )
+
+
+async def count_waiting_loop(
+    forwarders: Sequence[Forwarder], every_s: float = COUNT_WAITING_S
+) -> None:
+    """Keep the numbers of waiting packs in step, until cancelled."""
+    while True:
+        for forwarder in forwarders:
+            await forwarder.count_waiting()
+        await asyncio.sleep(every_s)
 
 
 def note_forwarders(forwarders: Sequence[Forwarder], health: Health) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+from gateway.heard import last_heard_ms
 from gateway.metrics import Metrics
 from gateway.nodes import NodeRegistry, Presence
 from gateway.settings_forwarder import ForwarderSettings
@@ -55,7 +56,9 @@ class GatewayHealth:
     gateway: str = platform.node()
 
     def lines(self, at_ms: int) -> list[bytes]:
-        """One line of the gateway, one of each forwarder, one of each node that is known."""
+        """One line of the gateway, one of each forwarder, one of each node that is known and in
+        service.
+        """
         found = chain((self._of_gateway(),), self._of_forwarders(), self._of_nodes(at_ms))
         return [f"{MEASUREMENT},{line} {at_ms}".encode() for line in found]
 
@@ -82,9 +85,12 @@ class GatewayHealth:
 
     def _of_nodes(self, at_ms: int) -> Iterator[str]:
         estate, placements = self.estate(), self.placements()
-        declared = {node.id: node.cadence_s for node in estate.nodes}
+        declared = {node.id: node for node in estate.nodes}
         for node in filter(self.is_own, sorted({*declared, *self.latest.nodes()})):
-            cadence_ms = declared.get(node, _DEFAULT_CADENCE_S) * 1000
+            known = declared.get(node)
+            if known is not None and known.is_gone(last_heard_ms(node, self.latest, self.nodes)):
+                continue
+            cadence_ms = (_DEFAULT_CADENCE_S if known is None else known.cadence_s) * 1000
             presence = self.nodes.get(node)
             fields = [f"online={int(presence is not None and presence.online)}i"]
             if presence is not None:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from ingest.errors import PackError
+from ingest.forgetting import is_crowded
 
 _MAX_BYTES: Final = 4096
 
@@ -93,7 +94,8 @@ class NodeRegistry:
             if known.online and not retained and presence.hello not in (None, known.hello):
                 return known
             presence = _farewell(known, presence)
-        self._presences[presence.node] = presence
+        if not is_crowded(self._presences, presence.node):
+            self._presences[presence.node] = presence
         return presence
 
     def get(self, node: str) -> Presence | None:

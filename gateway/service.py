@@ -23,6 +23,7 @@ from gateway.forwarding import (
     begin_forwarding,
     build_forwarders,
     client_of,
+    count_waiting_loop,
     note_forwarders,
     show_forwarders,
 )
@@ -143,6 +144,7 @@ def _forwarding(
         gateway=gateway_name_of(settings.share),
     )
     loops = {f"forwarder {one.name}": one.run_loop() for one in forwarders}
+    loops["waiting packs"] = count_waiting_loop(forwarders)
     for one in settings.forwarder:
         client = client_of(one.target())
         loops[f"gateway_health {one.name}"] = gateway_health_loop(told, one, client, parts.clock_ms)

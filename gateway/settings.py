@@ -29,7 +29,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableEnvironmentError
 
-from gateway.endpoint import Endpoint, is_loopback, parse_endpoint, valid_host
+from gateway.endpoint import Endpoint, is_loopback, parse_endpoint, public_address, valid_host
 from gateway.mqtt.address import BrokerAddress
 from gateway.secret_file import read_secret
 from gateway.settings_forwarder import ForwarderSettings
@@ -37,7 +37,14 @@ from gateway.settings_sources import DELIMITER, PREFIX, GivenSettings, Paths
 from ingest.estate.problems import Problem, ProblemsError, told_errors
 from ingest.estate.source import Source, read_source
 
-__all__ = ["Endpoint", "Settings", "SettingsError", "load_settings", "parse_endpoint"]
+__all__ = [
+    "Endpoint",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "parse_endpoint",
+    "public_address",
+]
 
 DEFAULT_FILE: Final = Path("preau.toml")
 KEPT_DAYS: Final = 400
@@ -48,6 +55,7 @@ _PATHS: Final[Paths] = MappingProxyType(
     {
         ("data", "dir"): "preau-data",
         ("estate", "file"): "estate.toml",
+        ("pki", "dir"): "preau-pki",
         ("broker", "password_file"): None,
         ("broker", "tls_ca"): None,
         ("forwarder", "password_file"): None,
@@ -138,6 +146,8 @@ class HttpSettings(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     read_without_account: bool = Field(default_factory=lambda http: is_loopback(http["host"]))
     """Unless it is set: yes where only this machine can reach the page."""
+    public_url: Annotated[str, AfterValidator(public_address)] | None = None
+    """Where others find the page, behind whatever stands before it: for labels."""
 
 
 class StoreSettings(_Section):
@@ -173,6 +183,12 @@ class EstateSettings(_Section):
     file: Path = Path("estate.toml")
 
 
+class PkiSettings(_Section):
+    """Where the town's certificate authority lies. Only `preau pki` and its like read it."""
+
+    dir: Path = Path("preau-pki")
+
+
 class UiSettings(_Section):
     """The page's language where a browser asks for none that we have."""
 
@@ -205,6 +221,7 @@ class Settings(_Section):
     share: ShareSettings = ShareSettings()
     estate: EstateSettings = EstateSettings()
     firmware: FirmwareSettings = FirmwareSettings()
+    pki: PkiSettings = PkiSettings()
     ui: UiSettings = UiSettings()
     time: TimeSettings = TimeSettings()
 

@@ -26,6 +26,7 @@ from ingest.store.ballast import Ballast
 from ingest.store.cursors import forwarder_cursors
 from ingest.store.deadletters import expire_dead_letters
 from ingest.store.retention import (
+    bring_window_back,
     free_in_file,
     let_go_before_window,
     move_window,
@@ -68,25 +69,30 @@ class Upkeep:
         ballast = Ballast(self.settings.data.dir, self.settings.store.ballast_mib * MIB)
         self.metrics.gauge("store_room_bytes", "Room left for the store", lambda: self.room)
         while True:
-            await self._look_at_disk(ballast)
-            if asyncio.get_running_loop().time() >= self._due_s:
-                try:
+            is_due = False
+            try:
+                await self._look_at_disk(ballast)
+                is_due = asyncio.get_running_loop().time() >= self._due_s
+                if is_due:
                     await self._round()
-                except TransientError as error:
-                    _log.warning("%s: upkeep waits", error)
+            except TransientError as error:
+                _log.warning("%s: upkeep waits", error)
+            if is_due:
                 pause_s = ROUND_S if self._level is Level.ENOUGH else LOW_ROUND_S
                 self._due_s = asyncio.get_running_loop().time() + pause_s
             await asyncio.sleep(LOOK_S)
 
     async def _look_at_disk(self, ballast: Ballast) -> None:
-        free = await self.readers.run(lambda reader: reader.ask(free_in_file))
-        self.room = free_on_disk(self.settings.data.dir) + free - ballast.owed
+        in_file = await self.readers.run(lambda reader: reader.ask(free_in_file))
+        on_disk = free_on_disk(self.settings.data.dir)
+        self.room = on_disk + in_file - ballast.owed
         stop = min(STOP_BYTES, self.settings.store.min_free_mib * MIB // 2)
         thresholds = Thresholds(self.settings.store.min_free_mib * MIB, stop)
         level = thresholds.level(self.room, self._level)
-        if level is Level.STOP:
+        # Pages that are free inside the file don't help its -wal, which every write needs.
+        if level is Level.STOP or on_disk < stop:
             ballast.give_up()
-        elif level is Level.ENOUGH:
+        elif level is Level.ENOUGH and on_disk - ballast.owed >= 2 * stop:
             ballast.take()
         if level is not self._level:
             _log.warning("disk: %s", self._problem(level) or "there is room again")
@@ -115,6 +121,8 @@ class Upkeep:
             pass
         if not self.steady.is_steady(now_ms / 1000, time.monotonic()):
             return
+        if await self.writer.run(self.store.change, bring_window_back, now_ms - HOUR_MS):
+            _log.warning("the clock was ahead and has let readings go; from now on they are kept")
         days = self.settings.store.dead_letters_keep_days
         if days:
             await self.writer.run(self.store.change, expire_dead_letters, now_ms - days * DAY_MS)

@@ -6,6 +6,7 @@ the start. "Latest" means last measured, whatever arrived last.
 
 from collections.abc import Iterable, Mapping
 
+from ingest.forgetting import is_crowded
 from ingest.readings import SeriesKey, series_key
 from ingest.senml import AHEAD_MS
 from ingest.store.reader import Point, Series
@@ -20,6 +21,8 @@ class LatestReadings:
         self.revision = 0
         """Grows whenever something changed."""
         for series, point in stored:
+            if is_crowded(self._nodes, series.node):
+                continue
             key = series_key(series.quantity, series.channel)
             self._nodes.setdefault(series.node, {})[key] = point
 
@@ -28,6 +31,8 @@ class LatestReadings:
         changed = set()
         for pack in packs:
             received_at_ms = pack.received_at_ms
+            if is_crowded(self._nodes, pack.node):
+                continue
             readings = self._nodes.setdefault(pack.node, {})
             for quantity, channel, measured_at_ms, value, quality, source in pack.readings:
                 standing = readings.get((quantity, channel))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ingest.errors import PackError
+from ingest.forgetting import forget_oldest
 from ingest.quality import History, judge
 from ingest.quantities import QUANTITIES
 from ingest.readings import LogPosition, Pack, SeriesKey, TimeSource, series_key
@@ -70,6 +71,7 @@ class Pipeline:
     def prepare(self, messages: Iterable[Incoming]) -> Prepared:
         """Decode and judge messages of `…/readings`, in their order."""
         prepared = Prepared()
+        forget_oldest(self._histories)
         for message in messages:
             topic = parse_topic(message.topic)
             if topic is None:
@@ -89,14 +91,16 @@ class Pipeline:
 
     def commit(self, prepared: Prepared) -> Outcome:
         """Make a batch durable. Raises `TransientError`; the same batch may be tried again."""
-        self._store.commit(prepared.packs, prepared.letters)
+        too_old = self._store.commit(prepared.packs, prepared.letters)
         outcome = Outcome(prepared.packs)
         for pack in prepared.packs:
             outcome.readings += len(pack.readings)
             if pack.position is not None:
                 place = (pack.node, pack.position.log)
                 outcome.received.setdefault(place, []).append(pack.position.seq)
-        for letter in prepared.letters:
+        for letter in too_old:
+            _log.warning("%s: kept as a dead letter, %s", letter.node, letter.detail)
+        for letter in (*prepared.letters, *too_old):
             outcome.dead_letters[letter.reason] += 1
             if letter.node and letter.log is not None and letter.seq is not None:
                 outcome.received.setdefault((letter.node, letter.log), []).append(letter.seq)

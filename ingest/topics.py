@@ -11,6 +11,7 @@ FROM_NODES: Final = ("readings", "presence", "replies")
 TO_NODES: Final = ("receipts", "settings", "commands")
 
 _NODE: Final = re.compile(r"[0-9a-f]{12}")
+_WRITTEN_MAC: Final = re.compile(r"[0-9A-Fa-f]{2}([:-]?)[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}")
 _TOPIC: Final = re.compile(f"{PREFIX}/([0-9a-f]{{12}})/({'|'.join(FROM_NODES + TO_NODES)})")
 
 
@@ -24,6 +25,14 @@ class Topic(NamedTuple):
 def is_node_id(text: str) -> bool:
     """Whether `text` is a station MAC as 12 lowercase hex digits."""
     return _NODE.fullmatch(text) is not None
+
+
+def node_id_in(text: str) -> str | None:
+    """The node id that a person wrote as a MAC: any case, with or without `:` or `-` between its
+    bytes. `None` where it is none.
+    """
+    match = _WRITTEN_MAC.fullmatch(text.strip())
+    return None if match is None else re.sub("[:-]", "", match[0]).lower()
 
 
 def topic_of(node: str, kind: str) -> str:

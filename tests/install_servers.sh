@@ -5,7 +5,7 @@
 set -eu
 
 missing=""
-for pair in mosquitto:mosquitto mosquitto_sub:mosquitto-clients influxd:influxdb chromium:chromium strace:strace npm:npm; do
+for pair in mosquitto:mosquitto mosquitto_sub:mosquitto-clients influxd:influxdb chromium:chromium strace:strace npm:npm docker-compose:docker-compose zbarimg:zbar-tools; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 \
         || missing="$missing ${pair#*:}"
 done

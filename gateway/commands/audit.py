@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,8 +11,9 @@ from pathlib import Path
 import click
 
 from gateway.commands.options import json_option, settings_option
+from gateway.commands.period import bounds
+from gateway.commands.progress import told_parts
 from gateway.settings import Settings, load_settings
-from gateway.web.timeparse import TimeError, parse_instant
 from ingest.audit import Audit, LogAudit, NumberRanges, audit, size_of
 from ingest.errors import ConfigurationError, PreauError
 from ingest.forwarder.comparison import Comparer, Comparison, Difference
@@ -25,7 +25,6 @@ from ingest.store.reader import LogState, StoreReader
 from ingest.topics import is_node_id
 
 _SHOWN = 20
-_FOR_EVER_MS = 7_258_118_400_000
 
 
 @dataclass(slots=True)
@@ -48,9 +47,14 @@ class Account:
     short_help="Account for every pack, and compare with InfluxDB.",
 )
 @settings_option
-@click.option("--node", help="Only of this node, 12 hex digits.")
-@click.option("--from", "from_text", help="Compare with InfluxDB what was measured from then on.")
-@click.option("--to", "to_text", help="Compare what was measured before then.")
+@click.option("--node", metavar="ID", help="Only of this node, 12 hex digits.")
+@click.option(
+    "--from",
+    "from_text",
+    metavar="TIME",
+    help="Compare with InfluxDB what was measured from then on: 2026-11-01.",
+)
+@click.option("--to", "to_text", metavar="TIME", help="Compare what was measured before then.")
 @click.option(
     "--store",
     "stores",
@@ -76,32 +80,27 @@ def command(
     and says so. Missing: numbered, and neither; it may still come while its node holds it.
 
     Numbers have no time: --from and --to restrict the comparison with InfluxDB, which goes by
-    counts of each series and hour. The service may run meanwhile. Exits 1 if anything is missing.
+    counts of each series and hour. Of nodes that this store does not know an InfluxDB may hold
+    anything, since gateways and towns share one. The service may run meanwhile. Exits 1 if anything
+    is missing.
     """
     settings = load_settings(settings_file)
     if node is not None and not is_node_id(node):
         raise ConfigurationError(f"--node is {node!r}: must be 12 lowercase hex digits")
-    bounds = (
-        _instant(settings, "--from", from_text, 0),
-        _instant(settings, "--to", to_text, _FOR_EVER_MS),
-    )
+    period = bounds(from_text, to_text, settings.zone)
+    for store in stores:
+        if not (store / FILE_NAME).exists():
+            raise ConfigurationError(f"--store {store} holds no {FILE_NAME}")
     account = Account(_numbers(stores or [settings.data.dir], node))
     own = settings.data.dir
     # Other stores have forwarders of their own: theirs are the settings to compare with.
     if not no_influxdb and not stores and (own / FILE_NAME).exists():
-        asyncio.run(_compare_all(account, settings, node, bounds))
+        asyncio.run(_compare_all(account, settings, node, period))
     if as_json:
         click.echo(json.dumps(_as_json(account), indent=2))
     else:
         _tell(account)
     return 0 if account.holds else 1
-
-
-def _instant(settings: Settings, option: str, text: str | None, default: int) -> int:
-    try:
-        return default if text is None else parse_instant(text, settings.zone)
-    except TimeError as error:
-        raise ConfigurationError(f"{option}: {error}") from error
 
 
 def _numbers(stores: Sequence[Path], node: str | None) -> Audit:
@@ -117,28 +116,27 @@ def _numbers(stores: Sequence[Path], node: str | None) -> Audit:
 
 
 async def _compare_all(
-    account: Account, settings: Settings, node: str | None, bounds: tuple[int, int]
+    account: Account, settings: Settings, node: str | None, period: tuple[int, int]
 ) -> None:
     for forwarder in settings.forwarder:
         try:
             account.compared[forwarder.name] = await _compare(
-                settings.data.dir, forwarder.target(), node, bounds
+                settings, forwarder.target(), node, period
             )
         except PreauError as error:
             account.unanswered[forwarder.name] = str(error)
 
 
 async def _compare(
-    folder: Path, target: Target, node: str | None, bounds: tuple[int, int]
+    settings: Settings, target: Target, node: str | None, period: tuple[int, int]
 ) -> Comparison:
     now_ms = time.time_ns() // 1_000_000
-    with StoreReader(folder) as reader:
+    is_shared = bool(settings.share.sites)
+    with StoreReader(settings.data.dir) as reader:
         async with InfluxQuery(target) as influx:
-            comparer = Comparer(reader, influx.ask, target.name, node)
-            with click.progressbar(
-                length=0, label=target.name, file=sys.stderr, hidden=not sys.stderr.isatty()
-            ) as bar:
-                return await comparer.compare(*bounds, now_ms, lambda: bar.update(1))
+            comparer = Comparer(reader, influx.ask, target.name, node, is_shared)
+            with told_parts(f"days in {target.name}") as told:
+                return await comparer.compare(*period, now_ms, told)
 
 
 def _as_json(account: Account) -> dict[str, object]:

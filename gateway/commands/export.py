@@ -1,6 +1,5 @@
 """`preau export`: everything that was measured, in files that any program reads."""
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import click
 
 from gateway.commands.options import settings_option
-from gateway.commands.period import FOR_EVER_MS, checked_nodes, instant
+from gateway.commands.period import bounds, checked_nodes
+from gateway.commands.progress import told_parts
 from gateway.settings import load_settings
 from ingest.archive.package import Format, write_package
 from ingest.archive.rows import Extract
@@ -60,22 +60,14 @@ def command(
     The service may run meanwhile.
     """
     settings = load_settings(settings_file)
-    from_ms = instant("--from", from_text, settings.zone, 0)
-    to_ms = instant("--to", to_text, settings.zone, FOR_EVER_MS)
+    from_ms, to_ms = bounds(from_text, to_text, settings.zone)
     estate = load_estate(settings.estate_file, settings.zone)
     with ExitStack() as opened:
         readers = [
             opened.enter_context(StoreReader(store)) for store in stores or [settings.data.dir]
         ]
         extract = Extract(readers, Placements.of(estate), from_ms, to_ms, checked_nodes(nodes))
-        with click.progressbar(
-            length=0,
-            label="readings",
-            file=sys.stderr,
-            hidden=not sys.stderr.isatty(),
-            show_pos=True,
-        ) as bar:
-            extract.told = bar.update
+        with told_parts("series") as extract.told:
             rows = write_package(folder, extract, estate, settings.estate_file, form)
     click.echo(f"{folder}: " + ", ".join(f"{count} {name}" for name, count in rows.items()))
     if extract.contradictions:

@@ -4,19 +4,18 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 
 from gateway.commands.options import settings_option
+from gateway.commands.period import bounds, checked_nodes
 from gateway.forwarding import client_of
 from gateway.settings import Settings, load_settings
 from gateway.settings_forwarder import ForwarderSettings
-from gateway.web.timeparse import TimeError, parse_instant
 from ingest.errors import ConfigurationError
 from ingest.estate.load import load_estate
 from ingest.forwarder.period import Period, send_period
-from ingest.forwarder.placements import NEVER_ENDS, Placements
+from ingest.forwarder.placements import Placements
 from ingest.forwarder.shipping import Refused, Shipping
 from ingest.store.reader import StoreReader
 
@@ -28,10 +27,12 @@ _TOLD = 20
     short_help="Send a period again to InfluxDB, or fill a new one.",
 )
 @settings_option
-@click.option("--from", "from_text", required=True, help="Measured from then on: 2026-09-01.")
-@click.option("--to", "to_text", help="Measured before then; without it, until now.")
-@click.option("--node", "nodes", multiple=True, help="Only of this node; may be repeated.")
-@click.option("--forwarder", "names", multiple=True, help="Only to this one; may be repeated.")
+@click.option(
+    "--from", "from_text", required=True, metavar="TIME", help="Measured from then on: 2026-09-01."
+)
+@click.option("--to", "to_text", metavar="TIME", help="Measured before then; else until now.")
+@click.option("--node", "nodes", multiple=True, metavar="ID", help="Only of this; may be repeated.")
+@click.option("--forwarder", "names", multiple=True, metavar="NAME", help="Only to this one.")
 def command(
     settings_file: Path | None,
     from_text: str,
@@ -47,11 +48,10 @@ def command(
     """
     settings = load_settings(settings_file)
     chosen = _chosen(settings, names)
-    from_ms = _instant(from_text, "--from", settings.zone)
-    to_ms = NEVER_ENDS if to_text is None else _instant(to_text, "--to", settings.zone)
+    from_ms, to_ms = bounds(from_text, to_text, settings.zone)
     placements = Placements.of(load_estate(settings.estate_file, settings.zone))
     with StoreReader(settings.data.dir) as reader:
-        known = nodes or sorted({series.node for series in reader.series()})
+        known = checked_nodes(nodes) or sorted({series.node for series in reader.series()})
         period = Period(placements, known, from_ms, to_ms)
         refused = [asyncio.run(_send(one, reader, period)) for one in chosen]
     return 1 if any(refused) else 0
@@ -65,13 +65,6 @@ def _chosen(settings: Settings, names: Sequence[str]) -> list[ForwarderSettings]
         if name not in known:
             raise ConfigurationError(f"--forwarder is {name!r}: configured are {', '.join(known)}")
     return [known[name] for name in names or known]
-
-
-def _instant(text: str, option: str, zone: ZoneInfo) -> int:
-    try:
-        return parse_instant(text, zone)
-    except TimeError as error:
-        raise ConfigurationError(f"{option}: {error}") from error
 
 
 async def _send(one: ForwarderSettings, reader: StoreReader, period: Period) -> int:

@@ -2,126 +2,75 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import click
 
+from gateway.clock import now_ms
 from gateway.commands.options import json_option, settings_option
-from gateway.nodes import NodeRegistry, Presence
-from gateway.presence import stored_presences
-from gateway.settings import Settings, load_settings
-from ingest.audit import size_of
-from ingest.estate.watch import EstateWatch
-from ingest.store.database import FILE_NAME
-from ingest.store.reader import StoreReader
+from gateway.inventory import REMOVED, NodeRow, list_nodes
+from gateway.settings import load_settings
 
-
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """One line of the list. Times are Unix milliseconds; `None` is "not known"."""
-
-    node: str
-    room: str | None
-    state: str
-    firmware: str | None
-    sensors: list[str]
-    last_measured_at_ms: int | None
-    missing_packs: int
-    lost_packs: int
-    dropped_packs: int | None
-    rejected_packs: int | None
+_CELLS: Final = "{:<12}  {:<32}  {:<11}  {:<7}  {:<8}  {:<16}  {:<16}"
+_HEADER: Final = _CELLS.format(
+    "NODE", "ROOM", "STATE", "BATTERY", "FIRMWARE", "HEARD", "MEASURED"
+).rstrip()
 
 
 @click.command(
     epilog="Example: preau node list --json | jq '.[] | select(.state != \"online\")'",
-    short_help="List nodes: room, state, firmware, last reading.",
+    short_help="List nodes: room, state, last heard, battery, firmware.",
 )
+@click.option("--room", metavar="SITE[/ROOM]", help="Only those of a site, or of a room.")
+@click.option("--removed", "with_removed", is_flag=True, help="Those out of service as well.")
 @settings_option
 @json_option
-def command(settings_file: Path | None, *, as_json: bool) -> None:
+def command(
+    settings_file: Path | None, *, room: str | None, with_removed: bool, as_json: bool
+) -> None:
     """List every node that the estate declares or that has spoken.
 
-    Missing packs are numbers that a node gave and that have not arrived yet; lost packs are those
-    that it says it let go. Dropped and rejected packs are what the node itself counts: let go
-    by a full outbox, and set aside because they were never receipted.
+    Heard is when it last said anything, a presence or readings. Missing packs are numbers that a
+    node gave and that have not arrived yet; lost packs are those that it says it let go. Dropped
+    and rejected packs are what the node itself counts: let go by a full outbox, and set aside
+    because they were never receipted.
     """
-    rows = list_nodes(load_settings(settings_file), time.time_ns() // 1_000_000)
+    rows = [
+        row
+        for row in list_nodes(load_settings(settings_file), now_ms())
+        if (with_removed or row.state != REMOVED) and _is_in(row, room)
+    ]
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
     if not rows:
-        click.echo("No node is declared in the estate, and none has spoken yet.")
+        nothing = "No node is declared in the estate, and none has spoken yet."
+        click.echo(nothing if room is None else f"No node is in {room}.")
+        return
+    click.echo(_HEADER)
     for row in rows:
         click.echo(_line(row))
 
 
-def list_nodes(settings: Settings, now_ms: int) -> list[NodeRow]:
-    """The rows, declared nodes first in the order of the estate."""
-    estate = EstateWatch(settings.estate_file, settings.zone).current
-    declared = [node.id for node in estate.nodes]
-    known = _Known()
-    if (settings.data.dir / FILE_NAME).exists():
-        with StoreReader(settings.data.dir) as reader:
-            known = _read(reader)
-    others = [node for node in known.nodes if node not in set(declared)]
-    return [_row(node, estate.placement(node, now_ms), known) for node in declared + others]
-
-
-@dataclass(slots=True)
-class _Known:
-    """What the store tells of nodes: their presences, last times and gaps (missing, lost)."""
-
-    nodes: list[str] = field(default_factory=list)
-    presences: NodeRegistry = field(default_factory=NodeRegistry)
-    last_ms: dict[str, int] = field(default_factory=dict)
-    gaps: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-
-def _read(reader: StoreReader) -> _Known:
-    said = ((node, *presence) for node, presence in reader.presences().items())
-    known = _Known(reader.nodes(), stored_presences(said))
-    for series, point in reader.latest():
-        known.last_ms[series.node] = max(point.measured_at_ms, known.last_ms.get(series.node, 0))
-    for log in reader.logs():
-        missing, lost = known.gaps.get(log.node, (0, 0))
-        known.gaps[log.node] = (missing + size_of(log.missing()), lost + size_of(log.lost()))
-    return known
-
-
-def _row(node: str, room: str | None, known: _Known) -> NodeRow:
-    presence = known.presences.get(node)
-    missing, lost = known.gaps.get(node, (0, 0))
-    return NodeRow(
-        node=node,
-        room=room,
-        state=_state(presence, has_readings=node in known.last_ms),
-        firmware=presence.firmware if presence else None,
-        sensors=list(presence.sensors) if presence else [],
-        last_measured_at_ms=known.last_ms.get(node),
-        missing_packs=missing,
-        lost_packs=lost,
-        dropped_packs=presence.dropped if presence else None,
-        rejected_packs=presence.rejected if presence else None,
-    )
-
-
-def _state(presence: Presence | None, *, has_readings: bool) -> str:
-    if presence is None:
-        return "no presence" if has_readings else "never seen"
-    if presence.online:
-        return "online"
-    return "asleep" if presence.asleep else "offline"
+def _is_in(row: NodeRow, room: str | None) -> bool:
+    return room is None or row.room == room or (row.room or "").startswith(f"{room}/")
 
 
 def _line(row: NodeRow) -> str:
-    when = "never"
-    if row.last_measured_at_ms is not None:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.last_measured_at_ms / 1000))
     gaps = ""
     if row.missing_packs or row.lost_packs:
         gaps = f"  missing {row.missing_packs}, lost {row.lost_packs}"
     if row.dropped_packs or row.rejected_packs:
         gaps += f"  dropped {row.dropped_packs or 0}, rejected {row.rejected_packs or 0}"
-    place = row.room or "to be placed"
-    return f"{row.node}  {place:<32}  {row.state:<11}  {row.firmware or '-':<8}  {when}{gaps}"
+    battery = "-" if row.battery_v is None else f"{row.battery_v:.2f} V"
+    place = row.room or ("-" if row.state == REMOVED else "to be placed")
+    cells = (row.node, place, row.state, battery, row.firmware or "-")
+    return _CELLS.format(*cells, _when(row.last_heard_at_ms), _when(row.last_measured_at_ms)) + gaps
+
+
+def _when(at_ms: int | None) -> str:
+    if at_ms is None:
+        return "never"
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_ms / 1000))

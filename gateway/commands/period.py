@@ -11,6 +11,16 @@ from ingest.topics import is_node_id
 FOR_EVER_MS: Final = LATEST_MS
 
 
+def bounds(from_text: str | None, to_text: str | None, zone: ZoneInfo) -> tuple[int, int]:
+    """What `--from` and `--to` mean, in Unix milliseconds. Raises `ConfigurationError`."""
+    from_ms = instant("--from", from_text, zone, 0)
+    to_ms = instant("--to", to_text, zone, FOR_EVER_MS)
+    if from_ms >= to_ms:
+        # Nothing lies in between: an audit of that would say that all is well.
+        raise ConfigurationError(f"--from {from_text} must be earlier than --to {to_text}")
+    return from_ms, to_ms
+
+
 def instant(option: str, text: str | None, zone: ZoneInfo, default: int) -> int:
     """Unix milliseconds of an option, `default` if it is not given. Raises `ConfigurationError`."""
     try:

@@ -46,7 +46,7 @@ class FirmwareKeys:
         """
         if self.exist or (self.folder / KEY).exists():
             raise ConfigurationError(f"{self.folder} holds firmware keys already; they are kept")
-        make_folder(self.folder)
+        make_folder(self.folder, is_private=True)
         pair = (Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate())
         for name, key in zip((KEY, SPARE), pair, strict=True):
             write_atomically(self.folder / name, _pem(key))

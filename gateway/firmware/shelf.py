@@ -42,7 +42,7 @@ class Shelf:
 
     def put(self, bundle: Bundle) -> Path:
         """Lay a bundle there under its name; where. Raises `ConfigurationError`."""
-        make_folder(self.folder)
+        make_folder(self.folder, is_private=True)
         file = self.folder / bundle.release.name
         write_atomically(file, bundle.encoded(), mode=PUBLIC)
         return file

@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
             self._outbox.confirm(packets.decode_message_id(body))
             self._send_outbox()
         elif kind == packets.DISCONNECT:
-            self._give_up(f"the broker hung up: {_reason(body[0] if body else 0)}")
+            self._give_up(f"the broker hung up: {reason_told(body[0] if body else 0)}")
         elif kind != packets.PINGRESP:
             raise MalformedPacketError(f"the broker sent a packet of kind 0x{first:02x}")
 
@@ -282,7 +282,7 @@ class Connection(asyncio.Protocol):
         if connack.reason in _VERSION_REFUSED:
             self._fail(VersionRefusedError(f"the broker does not speak {self._version.name}"))
         elif connack.reason:
-            text = connack.reason_text or _reason(connack.reason)
+            text = connack.reason_text or reason_told(connack.reason)
             self._fail(BrokerRefusedError(f"the broker refused the connection: {text}"))
         else:
             self.accepted = True
@@ -379,12 +379,13 @@ def told_filters(refused: Mapping[str, int]) -> str:
     """Refused filters for people: the first of them, its reason, and how many more."""
     first, code = next(iter(refused.items()))
     more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
-    return f"{first!r}{more}: {_reason(code)}"
+    return f"{first!r}{more}: {reason_told(code)}"
 
 
 def _ending(exc: Exception | None) -> str:
     return f"the connection broke: {exc}" if exc else "the broker closed the connection"
 
 
-def _reason(code: int) -> str:
+def reason_told(code: int) -> str:
+    """What a reason code of MQTT 3.1.1 or 5 means."""
     return _REASONS.get(code, f"reason 0x{code:02x}")

@@ -51,7 +51,9 @@ class MalformedPacketError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """What a client says of itself when it connects; a clean start is never asked for."""
+    """What a client says of itself when it connects. With `clean` the broker is to remember nothing
+    of it; a session never asks for that.
+    """
 
     client_id: str
     keepalive_s: int
@@ -60,6 +62,7 @@ class Connect:
     maximum_packet_size: int
     username: str | None = None
     password: str | None = None
+    clean: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def _packet(first: int, body: bytes) -> bytes:
 
 def encode_connect(connect: Connect, version: Version) -> bytes:
     """A CONNECT packet (§3.1)."""
-    flags = 0
+    flags = 0x02 if connect.clean else 0
     payload = _field(connect.client_id.encode())
     if connect.username is not None:
         flags |= 0x80

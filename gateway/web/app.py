@@ -13,6 +13,7 @@ from gateway.web.context import CONTEXT, WebContext
 from gateway.web.events import Events
 from gateway.web.firmware import firmware
 from gateway.web.guard import add_headers, admit, answer_errors
+from gateway.web.node_page import node_page
 from gateway.web.pages import Pages
 from gateway.web.trends import Trends, refresh_loop
 
@@ -29,6 +30,7 @@ def create_app(context: WebContext) -> web.Application:
     events = Events(context.changes)
     app.router.add_get("/", pages.town)
     app.router.add_get("/salles/{site}/{room}", pages.room)
+    app.router.add_get("/n/{node}", node_page)
     app.router.add_get("/fragments/town", pages.town_fragment)
     app.router.add_get("/fragments/salles/{site}/{room}", pages.room_fragment)
     app.router.add_get("/static/{version}/{name}", app[ASSETS].handle)

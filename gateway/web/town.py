@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from gateway.heard import last_heard_ms
 from gateway.nodes import NodeRegistry
 from gateway.web.room_state import SHOWN, Condition, Look, RoomState, room_state
 from ingest.estate.model import Site
@@ -110,19 +111,17 @@ def _unplaced(look: Look, nodes: NodeRegistry) -> Iterable[UnplacedNode]:
     for node in sorted(heard):
         if estate.placement(node, look.now_ms) is not None:
             continue
-        readings = latest.of_node(node)
-        presence = nodes.get(node)
-        times = [point.received_at_ms for point in readings.values()]
-        if presence is not None:
-            times.append(presence.received_at_ms)
-        if not times:
+        heard_ms, declared = last_heard_ms(node, latest, nodes), estate.node(node)
+        if heard_ms is None:
             # All that it sent was refused: it is found among the dead letters.
             continue
-        declared = estate.node(node)
+        if declared is not None and declared.is_gone(heard_ms):
+            continue
+        readings = latest.of_node(node)
         yield UnplacedNode(
             node,
             declared.name if declared is not None else None,
-            max(times),
+            heard_ms,
             tuple(
                 (quantity, channel, point)
                 for shown in SHOWN

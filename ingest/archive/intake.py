@@ -13,7 +13,7 @@ from typing import Final
 from ingest.archive.record import EARLIEST_MS, Record
 from ingest.quality import History, judge
 from ingest.quantities import QUANTITIES
-from ingest.readings import SeriesKey
+from ingest.readings import Quality, SeriesKey
 from ingest.senml import AHEAD_MS
 from ingest.store.forwarded import kept_from
 from ingest.store.writer import PackToStore, StoreWriter
@@ -83,15 +83,21 @@ class ArchiveIntake:
 
     def _judged(self, record: Record) -> _Reading:
         node, quantity, at_ms, value, channel, quality, _, source = record
+        kind = QUANTITIES[quantity]
         if quality is None:
             histories = self._histories.setdefault(node, {})
             history = histories.setdefault((quantity, channel), History())
-            quality = judge(QUANTITIES[quantity], value, at_ms, history)
+            quality = judge(kind, value, at_ms, history)
+        elif not kind.minimum <= value <= kind.maximum:
+            # Whatever the file says: the sum of a summary must not become infinite.
+            quality = Quality.BAD
         return (quantity, channel, at_ms, value, int(quality), source)
 
 
 def refusal(record: Record, now_ms: int) -> str | None:
     """Why no store takes `record` in; `None` where one may."""
+    if QUANTITIES[record.quantity].kind == "boolean" and record.value not in {0, 1}:
+        return f"value is {record.value!r}: {record.quantity} is 0 or 1"
     if record.measured_at_ms < EARLIEST_MS:
         return f"measured before {_day(EARLIEST_MS)}: the clock was wrong, or the precision is"
     if record.measured_at_ms > now_ms + AHEAD_MS:

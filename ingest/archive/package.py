@@ -41,10 +41,11 @@ def write_package(
         (ROOMS, rows_of_rooms(estate)),
         (PLACEMENTS, rows_of_placements(estate)),
     ]
-    if extract.has_let_go():
-        tables.append((HOURS, extract.hours()))
     with _whole_or_nothing(folder) as unfinished:
         rows = {table.name: _write(unfinished, table, found, form) for table, found in tables}
+        if extract.has_let_go():
+            tables.append((HOURS, extract.hours()))
+            rows[HOURS.name] = _write(unfinished, *tables[-1], form)
         description = _description([table for table, _ in tables], rows, form)
         text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
         (unfinished / "datapackage.json").write_text(text, encoding="utf-8")

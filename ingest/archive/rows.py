@@ -5,19 +5,28 @@ always makes the same file. It writes nothing and knows no file format.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from ingest.archive.tables import QUALITIES, TIME_SOURCES, Row, unit_of
 from ingest.estate.model import Estate
 from ingest.forwarder.placements import UNPLACED, Placements
 from ingest.store.forwarded import kept_from
 from ingest.store.reader import Point, Series, StoreReader
-from ingest.store.summaries import select_summaries
+from ingest.store.summaries import HOUR_MS, select_summaries
 
 _PAGE: Final = 10_000
+
+
+class _Kept(NamedTuple):
+    """Since when a store keeps all readings, and how many older ones of a series, by hour."""
+
+    from_ms: int
+    older: Mapping[int, int]
+
 
 _Key = tuple[str, str, str]
 """(node, quantity, channel)"""
@@ -36,14 +45,18 @@ class Extract:
     from_ms: int
     to_ms: int
     nodes: Sequence[str] = ()
-    told: Callable[[int], None] = lambda _rows: None
-    """Is told how many rows more there are."""
+    told: Callable[[int, int], None] = lambda _done, _all: None
+    """Is told how many of all series are written."""
+    _kept: dict[tuple[int, int], "_Kept"] = field(default_factory=dict, init=False)
+    """By store and series, as its readings were written."""
     contradictions: int = field(default=0, init=False)
     """Readings of one time that two stores hold with different values: the first one's are kept."""
 
     def readings(self) -> Iterator[Row]:
         """Rows of the table `readings`."""
-        for key, found in self._series():
+        series = list(self._series())
+        for number, (key, found) in enumerate(series):
+            self.told(number, len(series))
             node, quantity, channel = key
             unit = unit_of(quantity)
             place, until = ("", "", ""), float("-inf")
@@ -67,18 +80,34 @@ class Extract:
                 )
 
     def hours(self) -> Iterator[Row]:
-        """Rows of the table `hours`: what the stores have let go one by one."""
+        """Rows of the table `hours`: what the stores had let go one by one.
+
+        Ask for `readings` first: what these hold is in no hour, though it may be let go meanwhile.
+        """
         for (node, quantity, channel), found in self._series():
             for reader, series in found:
-                let_go = min(self.to_ms, reader.ask(kept_from))
+                kept = self._kept[id(reader), series.id]
+                let_go = min(self.to_ms, kept.from_ms)
                 rows = reader.ask(select_summaries, series.id, self.from_ms, let_go)
                 for start, count, total, low, high, bad in rows:
                     unit = unit_of(quantity)
-                    yield (node, quantity, channel, start, unit, count, total, low, high, bad)
+                    # What a forwarder still needs is there one by one, however old.
+                    if count + bad > kept.older.get(start, 0):
+                        yield (node, quantity, channel, start, unit, count, total, low, high, bad)
 
     def has_let_go(self) -> bool:
         """Whether any of the stores no longer has all readings one by one."""
         return any(reader.ask(kept_from) > self.from_ms for reader in self.stores)
+
+    def first_page(self, reader: StoreReader, series: Series) -> list[Point]:
+        """The oldest readings of a series, and noted since when they are kept."""
+        kept, page = _Kept(-1, {}), list[Point]()
+        # A window that has moved in between would leave readings out, or have them twice.
+        while (now := reader.ask(_kept_of, series.id)) != kept:
+            kept = now
+            page = reader.points(series, self.from_ms, self.to_ms, _PAGE)
+        self._kept[id(reader), series.id] = kept
+        return page
 
     def _series(self) -> Iterator[tuple[_Key, list[tuple[StoreReader, Series]]]]:
         found: dict[_Key, list[tuple[StoreReader, Series]]] = {}
@@ -103,16 +132,24 @@ class Extract:
                 self.contradictions += 1
 
 
+def _kept_of(connection: sqlite3.Connection, series: int) -> _Kept:
+    kept_ms = kept_from(connection)
+    older = connection.execute(
+        "SELECT measured_at / ?1 * ?1 AS hour, count(*) FROM reading"
+        " WHERE series = ?2 AND measured_at < ?3 GROUP BY hour",
+        (HOUR_MS, series, kept_ms),
+    )
+    return _Kept(kept_ms, dict(older.fetchall()))
+
+
 def _points(reader: StoreReader, series: Series, extract: Extract) -> Iterator[Point]:
     """Page by page, so that the store's writer is never held up."""
-    from_ms = extract.from_ms
+    page = extract.first_page(reader, series)
     while True:
-        page = reader.points(series, from_ms, extract.to_ms, _PAGE)
-        extract.told(len(page))
         yield from page
         if len(page) < _PAGE:
             return
-        from_ms = page[-1].measured_at_ms + 1
+        page = reader.points(series, page[-1].measured_at_ms + 1, extract.to_ms, _PAGE)
 
 
 def rows_of_rooms(estate: Estate) -> Iterator[Row]:

@@ -123,6 +123,8 @@ def _watched(
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(lambda: [str(row[0]) for row in connection.execute(sql, values)])
         try:
+            # At once as well: what is short is told too.
+            look()
             while not wait([asked], _LOOK_S).done:
                 look()
         finally:

@@ -42,6 +42,7 @@ class Lines:
         self._named: dict[KeyPath, int] = {}
         self._implied: dict[KeyPath, int] = {}
         self._lengths: dict[KeyPath, int] = {}
+        self._headers: list[tuple[KeyPath, int]] = []
         self._scan()
 
     def line_of(self, path: KeyPath) -> int:
@@ -56,6 +57,12 @@ class Lines:
     def paths(self) -> list[KeyPath]:
         """Every key path that the text names or implies."""
         return list(self._named | self._implied)
+
+    def headers(self) -> list[tuple[KeyPath, int]]:
+        """The tables that have a header of their own, in the order of the text, and the offset of
+        each header's first bracket.
+        """
+        return list(self._headers)
 
     def _scan(self) -> None:
         text = self._text
@@ -85,6 +92,7 @@ class Lines:
             self._lengths[path] = self._lengths.get(path, 0) + 1
             path = self._newest(path)
         self._named[path] = start
+        self._headers.append((path, start))
         return path, _end(_SPACE, self._text, at) + 1 + is_array
 
     def _newest(self, path: KeyPath) -> KeyPath:

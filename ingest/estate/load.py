@@ -4,9 +4,11 @@ All that is wrong in all files is reported together, each with file, line, key, 
 It knows no clock and keeps nothing: the same files always make the same estate.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -15,10 +17,11 @@ from ingest.estate.fields import DEFAULT_ZONE, EstateModel
 from ingest.estate.model import Calendar, Contact, Estate, EstateHead, Node, Site
 from ingest.estate.problems import Problem, ProblemsError
 from ingest.estate.references import Tables, Written, reference_problems
-from ingest.estate.source import Source, read_source
+from ingest.estate.source import Source, read_source, source_of
 
 T = TypeVar("T", bound=EstateModel)
 _HEAD_KEYS = tuple(EstateHead.model_fields)
+_NOTHING: Final[Mapping[Path, bytes]] = MappingProxyType({})
 
 
 class EstateError(ProblemsError):
@@ -34,16 +37,19 @@ def estate_files(path: Path) -> list[Path]:
     return [path, *sorted(extra)]
 
 
-def load_estate(path: Path, zone: ZoneInfo = DEFAULT_ZONE) -> Estate:
+def load_estate(
+    path: Path, zone: ZoneInfo = DEFAULT_ZONE, instead: Mapping[Path, bytes] = _NOTHING
+) -> Estate:
     """Read the estate at `path`; dates and times without offset are those of `zone`.
 
-    Raises `EstateError` with every problem found.
+    `instead` has the content of files that are taken as if they held it. Raises `EstateError` with
+    every problem found.
     """
     reading = _Reading(zone)
     files = estate_files(path)
     for file in files:
         try:
-            source = read_source(file)
+            source = source_of(file, instead[file]) if file in instead else read_source(file)
         except ProblemsError as error:
             reading.problems += error.problems
             reading.is_whole = False

@@ -180,10 +180,18 @@ class Node(EstateModel):
 
     id: NodeId
     name: Name | None = None
+    model: Name | None = None
+    """What kind of board and sensors it is, for people."""
+    removed: Instant | None = None
+    """When it was taken out of service. Its placements stay, since old readings belong there."""
     cadence_s: Annotated[int, Field(ge=1, le=86_400)] = 300
     interval_s: Annotated[int, Field(ge=1, le=3600)] | None = None
     """Seconds between its packs, as the gateway has it set; `None` leaves it to the node."""
     placements: tuple[Placement, ...] = Field(default=(), alias="placement", strict=False)
+
+    def is_gone(self, last_heard_ms: int | None) -> bool:
+        """Whether it was taken out of service and has said nothing since."""
+        return self.removed is not None and (last_heard_ms or 0) <= to_ms(self.removed)
 
 
 class EstateHead(EstateModel):
@@ -254,6 +262,10 @@ class Estate:
     def node(self, node: str) -> Node | None:
         """The node as declared; `None` for one that nobody declared."""
         return self._index.nodes.get(node)
+
+    def in_service(self) -> list[str]:
+        """The ids of the nodes that were not taken out of service: those that have an account."""
+        return [node.id for node in self.nodes if node.removed is None]
 
     def placement(self, node: str, at_ms: int) -> str | None:
         """The room (`site/room`) in which a node was at a time; `None`: nowhere, or unknown."""

@@ -73,6 +73,11 @@ def read_source(file: Path) -> Source:
     except OSError as error:
         reason = f"can't be read: {error.strerror}"
         raise ProblemsError([Problem(str(file), None, "", reason)]) from error
+    return source_of(file, content)
+
+
+def source_of(file: Path, content: bytes) -> Source:
+    """What `read_source` would make of a file with this content."""
     text = _decoded(file, content)
     return Source(file, text, _parsed(file, text))
 

@@ -5,7 +5,7 @@ the caller decides on which thread.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,8 @@ from ingest.store.forwarded import forwarded_placements, next_readings, series_n
 
 _WINDOW_MS: Final = 86_400_000
 _ROWS_AT_ONCE: Final = 2000
+_READINGS_A_POINT: Final = 8
+"""A pack of a node is one or two points of a few readings each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,21 @@ class JournalBatches:
 
     def after(self, connection: sqlite3.Connection, after_id: int) -> Batch | None:
         """The next batch beyond `after_id`, of about `points`; `None` where nothing waits."""
-        rows = folded_rows(connection, after_id, min(self._points, _ROWS_AT_ONCE))
+        most = min(self._points, _ROWS_AT_ONCE)
+        readings: list[StoredReading] = []
+        rows, last_id, received_at_ms = 0, after_id, 0
+        for last_id, received_at_ms, blob in folded_rows(connection, after_id, most):  # noqa: B007
+            readings += decode_readings(blob)
+            rows += 1
+            # Not by rows alone: an import's rows hold thousands of readings each.
+            if len(readings) >= _READINGS_A_POINT * self._points:
+                break
         if not rows:
             return None
-        readings: list[StoredReading] = []
-        for _, _, blob in rows:
-            readings += decode_readings(blob)
         name_series(connection, self._writer, readings)
         lines = self._writer.lines(readings)
-        is_full = len(rows) == min(self._points, _ROWS_AT_ONCE)
-        return Batch(rows[-1][0], lines, len(readings), rows[-1][1], is_full)
+        is_full = rows == most or len(readings) >= _READINGS_A_POINT * self._points
+        return Batch(last_id, lines, len(readings), received_at_ms, is_full)
 
 
 def name_series(
@@ -84,6 +91,6 @@ def begin(connection: sqlite3.Connection, name: str) -> tuple[int, Placements]:
     return forwarder_cursor(connection, name) or 0, placements_as_forwarded(connection, name)
 
 
-def in_parts(lines: list[bytes], points: int) -> Iterator[list[bytes]]:
+def in_parts(lines: Sequence[bytes], points: int) -> Iterator[Sequence[bytes]]:
     """`lines` in parts of at most `points`."""
     return (lines[at : at + points] for at in range(0, len(lines), points))

@@ -8,7 +8,7 @@ import asyncio
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from ingest.queries.influxql import Rows, identifier, period, quoted, table_of
 from ingest.queries.names import MEASUREMENTS, quantity_of
 from ingest.store.cursors import fold_cursor, forwarder_cursor
 from ingest.store.encoding import decode_readings
+from ingest.store.filling import filled_up_to
 from ingest.store.forwarded import kept_from, series_names
 from ingest.store.reader import StoreReader
 from ingest.store.summaries import DAY_MS, HOUR_MS
@@ -76,6 +77,14 @@ class _Excused:
 
     waiting: Counter[SeriesHour]
     refused: Counter[SeriesHour]
+    filled_up_to: str | None = None
+    """Of nodes after that one the forwarder has not got yet what was there before it."""
+
+    def still_to_come(self, at: SeriesHour, held: int) -> int:
+        """How many of the `held` readings of an hour need not be there yet."""
+        if self.filled_up_to is not None and at.node > self.filled_up_to:
+            return held
+        return self.waiting[at]
 
 
 @dataclass(slots=True)
@@ -86,20 +95,30 @@ class Comparer:
     ask: Ask
     forwarder: str
     node: str | None = None
+    is_shared: bool = False
+    """Other gateways ship there too, and what they have of a node that has moved is not here."""
     _excused: _Excused | None = None
 
     async def compare(
-        self, from_ms: int, to_ms: int, now_ms: int, day_done: Callable[[], None] = lambda: None
+        self,
+        from_ms: int,
+        to_ms: int,
+        now_ms: int,
+        told: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> Comparison:
         """Compare what was measured from `from_ms` to before `to_ms`, day by day.
 
-        Raises `PreauError` where InfluxDB does not answer.
+        `told` is told how many of all days are done. Raises `PreauError` where InfluxDB does not
+        answer.
         """
         result = Comparison()
         remembered_ms = await self._remembered_from(now_ms)
-        for bounds in self._days(max(from_ms, remembered_ms), to_ms):
+        # Whole hours: of what has been let go nothing finer is known.
+        to_ms = -(-to_ms // HOUR_MS) * HOUR_MS
+        days = list(self._days(max(from_ms, remembered_ms), to_ms))
+        for number, bounds in enumerate(days, 1):
             await self._compare_day(bounds, result)
-            day_done()
+            told(number, len(days))
         return result
 
     async def _compare_day(self, bounds: tuple[int, int], result: Comparison) -> None:
@@ -108,8 +127,9 @@ class Comparer:
         for look in range(_LOOKS):
             excused = await self._excuses(anew=look > 0)
             held = await asyncio.to_thread(self.reader.ask, _held, bounds, self.node)
-            found = await self._found(bounds)
-            differing = _differing(held, found, excused)
+            known = await asyncio.to_thread(self.reader.ask, _nodes)
+            found = await self._found(bounds, known)
+            differing = _differing(held, found, excused, is_shared=self.is_shared)
             standing = (
                 differing
                 if look == 0
@@ -120,7 +140,7 @@ class Comparer:
             if look + 1 < _LOOKS:
                 await asyncio.sleep(_BETWEEN_LOOKS_S)
         result.readings += held.total()
-        result.waiting += sum(excused.waiting[at] for at in held)
+        result.waiting += sum(excused.still_to_come(at, held[at]) for at in held)
         result.refused += sum(max(0, held[at] - found[at]) for at in held.keys() & excused.refused)
         result.differences += sorted(standing.values())
 
@@ -130,8 +150,11 @@ class Comparer:
             self._excused = await asyncio.to_thread(self.reader.ask, _excused, self.forwarder)
         return self._excused
 
-    async def _found(self, bounds: tuple[int, int]) -> Counter[SeriesHour]:
-        """How many values InfluxDB holds, under whatever rooms."""
+    async def _found(self, bounds: tuple[int, int], known: Container[str]) -> Counter[SeriesHour]:
+        """How many values InfluxDB holds of `known` nodes, under whatever rooms.
+
+        Of others it may hold any: several gateways, or towns, share one.
+        """
         counts: Counter[SeriesHour] = Counter()
         of_node = f" AND {identifier('node')} = {quoted(self.node)}" if self.node else ""
         for measurement in MEASUREMENTS:
@@ -143,7 +166,9 @@ class Comparer:
             for tags, row in table_of(series):
                 for column, count in row.items():
                     quantity = column.removeprefix("count_")
-                    if column != "time" and count and quantity == quantity_of(quantity):
+                    if column == "time" or not count or tags["node"] not in known:
+                        continue
+                    if quantity == quantity_of(quantity):
                         at = SeriesHour(tags["node"], quantity, tags["channel"], row["time"])
                         counts[at] += count
         return counts
@@ -170,14 +195,25 @@ class Comparer:
 
 
 def _differing(
-    held: Counter[SeriesHour], found: Counter[SeriesHour], excused: _Excused
+    held: Counter[SeriesHour],
+    found: Counter[SeriesHour],
+    excused: _Excused,
+    *,
+    is_shared: bool,
 ) -> dict[SeriesHour, Difference]:
-    return {
-        at: Difference(at, held[at] - excused.waiting[at], found[at])
-        for at in held.keys() | found.keys()
+    differing = {}
+    for at in held.keys() | found.keys():
+        shipped = held[at] - excused.still_to_come(at, held[at])
         # What waits may be there already: a corrected placement sends it ahead of its turn.
-        if not held[at] - excused.waiting[at] - excused.refused[at] <= found[at] <= held[at]
-    }
+        is_missing = found[at] < shipped - excused.refused[at]
+        if is_missing or (found[at] > held[at] and not is_shared):
+            differing[at] = Difference(at, shipped, found[at])
+    return differing
+
+
+def _nodes(connection: sqlite3.Connection) -> frozenset[str]:
+    """Every node that the store has, or had, readings of."""
+    return frozenset(node for (node,) in connection.execute("SELECT DISTINCT node FROM series"))
 
 
 def _held(
@@ -212,7 +248,8 @@ def _excused(connection: sqlite3.Connection, forwarder: str) -> _Excused:
         "SELECT payload FROM dead_letter WHERE reason = 'forwarder_refused' AND topic = ?",
         (f"forwarder/{forwarder}",),
     )
-    return _Excused(waiting, Counter(at for (line,) in letters for at in _readings_of(line)))
+    refused = Counter(at for (line,) in letters for at in _readings_of(line))
+    return _Excused(waiting, refused, filled_up_to(connection, forwarder))
 
 
 def _readings_of(line: bytes) -> Iterator[SeriesHour]:

@@ -1,5 +1,6 @@
 """What can go wrong between us and an InfluxDB, by what is to be done about it."""
 
+import json
 import re
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -52,12 +53,18 @@ class InfluxRefusedError(PermanentError):
 
 
 def error_of(
-    status: int, words: str, retry_after: str | None, now_s: float
+    status: int, body: str, retry_after: str | None, now_s: float
 ) -> InfluxAwayError | InfluxSetupError | InfluxRefusedError:
-    """The error that a status of HTTP other than success stands for."""
-    words = " ".join(words.split())[:WORDS_KEPT] or "no words of its own"
+    """The error that a status of HTTP other than success stands for, and the body of the answer."""
+    said = _said_in(body)
+    words = " ".join((said or body).split())[:WORDS_KEPT] or "no words of its own"
     if status in {408, 425, 429} or status >= 500:
         return InfluxAwayError(f"HTTP {status}: {words}", retry_after_s(retry_after, now_s))
+    if status in {400, 422} and said is None:
+        # A proxy, or a TLS port that is spoken to without: it has not looked at the points.
+        return InfluxSetupError(
+            f"HTTP {status}: {words}: no answer of an InfluxDB; look at its url"
+        )
     if status in {400, 413, 422}:
         return InfluxRefusedError(f"HTTP {status}: {words}")
     if 300 <= status < 400:
@@ -65,6 +72,16 @@ def error_of(
     if status in {401, 403}:
         return InfluxSetupError(f"HTTP {status}: {words}: look at its credentials")
     return InfluxSetupError(f"HTTP {status}: {words}")
+
+
+def _said_in(body: str) -> str | None:
+    """The server's own words: every InfluxDB wraps them in JSON, 2.x as `message`."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    said = (answer.get("message") or answer.get("error")) if isinstance(answer, dict) else None
+    return None if said is None else str(said)
 
 
 def retry_after_s(text: str | None, now_s: float) -> float:

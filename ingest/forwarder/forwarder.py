@@ -10,14 +10,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
 
 from ingest.backoff import backoff_s
-from ingest.errors import TransientError
+from ingest.forwarder.access import PatientStore, StoreAccess
 from ingest.forwarder.batches import Batch, JournalBatches, begin, in_parts, period_of_node
 from ingest.forwarder.client import InfluxClient
 from ingest.forwarder.errors import InfluxAwayError, InfluxRefusedError, InfluxSetupError
-from ingest.forwarder.lines import LineWriter
+from ingest.forwarder.filling import Filling
+from ingest.forwarder.lines import LineWriter, node_of
 from ingest.forwarder.placements import Correction, Placements
 from ingest.forwarder.shipping import Refused, Shipping, ShippingState
 from ingest.queries.names import MEASUREMENTS
@@ -26,18 +26,6 @@ from ingest.store.deadletters import DeadLetter, insert_dead_letters
 from ingest.store.forwarded import kept_from, set_forwarded_placements
 
 _log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-
-class StoreAccess(Protocol):
-    """How a forwarder reaches the store."""
-
-    async def read(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of `call` on one state of the store."""
-
-    async def change(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of `call`, durable when it returns. Raises `TransientError`."""
 
 
 class Forwarder:
@@ -59,14 +47,24 @@ class Forwarder:
         self.waiting = 0
         """Packs of the journal that were not shipped at the last look."""
         self._client = client
-        self._store = store
+        self._store = PatientStore(name, store)
         self._placements = placements
         self._batch_points = batch_points
         self._batch_s = batch_s
         self._shipping = Shipping(client, changed=changed)
         self._clock_ms = clock_ms
+        self._filling = Filling(name, self._store, self._send)
         self._cursor = 0
         self._said = Placements({})
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether it has not yet got what the store held before it."""
+        return not self._filling.is_over
+
+    async def count_waiting(self) -> None:
+        """Look again how many packs wait: also while the server is away."""
+        self.waiting = await self._store.read(partial(waiting_packs, name=self.name))
 
     @property
     def state(self) -> ShippingState:
@@ -77,6 +75,7 @@ class Forwarder:
         """Ship whatever is sorted in, in the order of reception."""
         async with self._client:
             self._cursor, self._said = await self._store.read(lambda c: begin(c, self.name))
+            await self._filling.begin()
             while True:
                 wanted = self._placements()
                 await self._follow(wanted)
@@ -85,19 +84,22 @@ class Forwarder:
     async def _ship_while(self, placements: Placements) -> None:
         """Ship under these placements until the estate has others."""
         batches = JournalBatches(placements, self._batch_points)
+        writer = LineWriter(placements)
         following: asyncio.Task[Batch | None] | None = None
         try:
             while self._placements() is placements:
                 batch = await (following or self._next(batches, self._cursor))
                 following = None
                 if batch is None:
-                    await asyncio.sleep(self._batch_s)
+                    if not await self._filling.step(writer):
+                        await asyncio.sleep(self._batch_s)
                     continue
                 # The next one is made while this one is on its way.
                 following = asyncio.ensure_future(self._next(batches, batch.last_id))
                 await self._ship(batch)
                 if not batch.is_full:
-                    await asyncio.sleep(self._batch_s)
+                    if not await self._filling.step(writer):
+                        await asyncio.sleep(self._batch_s)
                     await _forget(following)
                     following = None
         finally:
@@ -111,9 +113,11 @@ class Forwarder:
         return batch
 
     async def _ship(self, batch: Batch) -> None:
-        refused = await self._shipping.ship(batch.lines)
+        refused: list[Refused] = []
+        for part in in_parts(batch.lines, self._batch_points):
+            refused += await self._shipping.ship(part)
         letters = self._letters(refused)
-        await self._change(
+        await self._store.change(
             partial(advance_forwarder, name=self.name, journal_id=batch.last_id, letters=letters)
         )
         self._cursor = batch.last_id
@@ -134,7 +138,7 @@ class Forwarder:
         for node, found in by_node.items():
             for correction in found:
                 await self._correct_one(correction, writer, kept_ms)
-            await self._change(partial(_remember, name=self.name, node=node, said=wanted))
+            await self._store.change(partial(_remember, name=self.name, node=node, said=wanted))
 
     async def _correct_one(self, wrong: Correction, writer: LineWriter, kept_ms: int) -> None:
         if wrong.to_ms <= kept_ms:
@@ -146,33 +150,43 @@ class Forwarder:
                 wrong.wrong.room,
             )
             return
-        if wrong.from_ms < kept_ms:
-            wrong = wrong._replace(from_ms=kept_ms)
         # First under the right tags, then away with the wrong ones: nothing is missing in between.
-        sent = await self._send_again(wrong, writer)
+        sent, whole = await self._send_again(wrong, writer)
         if sent:
             _log.warning("%s: %d points of %s placed anew", self.name, sent, wrong.node)
-            for measurement in MEASUREMENTS:
-                await self._delete(measurement, wrong)
+            for from_ms, to_ms in whole:
+                for measurement in MEASUREMENTS:
+                    await self._delete(measurement, wrong._replace(from_ms=from_ms, to_ms=to_ms))
 
-    async def _send_again(self, wrong: Correction, writer: LineWriter) -> int:
+    async def _send_again(
+        self, wrong: Correction, writer: LineWriter
+    ) -> tuple[int, list[tuple[int, float]]]:
+        """How many points were sent, and of which periods these were all that there are.
+
+        The window of the store may move on meanwhile: what it has let go was not sent.
+        """
         sent = 0
-        from_ms: int | None = wrong.from_ms
-        while from_ms is not None:
-            lines, from_ms = await self._store.read(
-                partial(
-                    period_of_node,
-                    writer=writer,
-                    node=wrong.node,
-                    from_ms=from_ms,
-                    to_ms=wrong.to_ms,
-                )
+        whole: list[tuple[int, float]] = []
+        next_ms: int | None = wrong.from_ms
+        while next_ms is not None:
+            begin, lines, next_ms = await self._store.read(
+                partial(_kept_of_node, writer=writer, wrong=wrong._replace(from_ms=next_ms))
             )
-            for part in in_parts(lines, self._batch_points):
-                letters = self._letters(await self._shipping.ship(part))
-                await self._change(partial(insert_dead_letters, letters=letters))
+            await self._send(lines)
             sent += len(lines)
-        return sent
+            end = wrong.to_ms if next_ms is None else next_ms
+            if whole and whole[-1][1] == begin:
+                whole[-1] = whole[-1][0], end
+            elif begin < end:
+                whole.append((begin, end))
+        return sent, whole
+
+    async def _send(self, lines: Sequence[bytes]) -> None:
+        """Have `lines` accepted, or set apart for good."""
+        for part in in_parts(lines, self._batch_points):
+            letters = self._letters(await self._shipping.ship(part))
+            if letters:
+                await self._store.change(partial(insert_dead_letters, letters=letters))
 
     async def _delete(self, measurement: str, wrong: Correction) -> None:
         for pause_s in backoff_s(cap_s=60):
@@ -194,17 +208,6 @@ class Forwarder:
             else:
                 return
 
-    async def _change(self, call: Callable[[sqlite3.Connection], Any]) -> None:
-        """Change the store, however long its disk is full: what was shipped is only sent again."""
-        for pause_s in backoff_s():
-            try:
-                await self._store.change(call)
-            except TransientError as error:
-                _log.warning("%s: %s", self.name, error)
-                await asyncio.sleep(pause_s)
-            else:
-                return
-
     def _letters(self, refused: Sequence[Refused]) -> list[DeadLetter]:
         if refused:
             _log.warning(
@@ -216,7 +219,7 @@ class Forwarder:
         now_ms = self._clock_ms()
         return [
             DeadLetter(
-                node=None,
+                node=node_of(line),
                 topic=f"forwarder/{self.name}",
                 reason="forwarder_refused",
                 detail=words,
@@ -225,6 +228,14 @@ class Forwarder:
             )
             for line, words in refused
         ]
+
+
+def _kept_of_node(
+    connection: sqlite3.Connection, writer: LineWriter, wrong: Correction
+) -> tuple[int, list[bytes], int | None]:
+    """As `period_of_node`, of what the window keeps at this moment, and since when that is."""
+    begin = max(wrong.from_ms, kept_from(connection))
+    return begin, *period_of_node(connection, writer, wrong.node, begin, wrong.to_ms)
 
 
 def _remember(connection: sqlite3.Connection, name: str, node: str, said: Placements) -> None:

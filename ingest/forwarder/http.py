@@ -1,6 +1,5 @@
 """HTTP to an InfluxDB: the session with its credentials, and what its failures mean."""
 
-import json
 import os
 import ssl
 
@@ -49,11 +48,3 @@ def tls_of(target: Target) -> ssl.SSLContext | bool:
         raise ConfigurationError(
             f"forwarder {target.name}: tls_ca {str(target.tls_ca)!r} can't be used: {error}"
         ) from error
-
-
-def error_in(words: str) -> str:
-    """The server's words in the body of its answer."""
-    try:
-        return str(json.loads(words)["error"])
-    except (ValueError, KeyError, TypeError):
-        return words

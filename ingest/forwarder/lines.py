@@ -5,6 +5,7 @@ the type of each field: numbers are floats, booleans the integers 0 and 1, quali
 are milliseconds.
 """
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
@@ -45,6 +46,8 @@ def head_of(measurement: str, tags: Tags, node: str, channel: str) -> str:
 
 
 _UNNAMED: Final = -1
+# A comma within a tag has a backslash before it.
+_NODE: Final = re.compile(rb"(?<!\\),node=([0-9a-f]{12}),")
 
 
 class LineWriter:
@@ -123,6 +126,12 @@ def split_fields(line: bytes) -> Iterator[tuple[str, bytes]]:
     for number, quality in zip(parts[::2], parts[1::2], strict=True):
         quantity = number.partition(b"=")[0].decode()
         yield quantity, b" ".join((head, number + b"," + quality, at))
+
+
+def node_of(line: bytes) -> str | None:
+    """The node of a line that `LineWriter` made."""
+    found = _NODE.search(line)
+    return None if found is None else found[1].decode()
 
 
 def time_of(line: bytes) -> int:

@@ -11,8 +11,8 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from ingest.forwarder.errors import InfluxSetupError, error_of
-from ingest.forwarder.http import away, error_in, open_session
+from ingest.forwarder.errors import InfluxRefusedError, InfluxSetupError, error_of
+from ingest.forwarder.http import away, open_session
 from ingest.forwarder.placements import Correction
 from ingest.forwarder.target import Target
 from ingest.queries.influxql import identifier, quoted
@@ -48,7 +48,7 @@ class InfluxV1:
             return
         if 200 <= status < 300:
             raise InfluxSetupError(f"HTTP {status} instead of 204: is that an InfluxDB?")
-        raise error_of(status, error_in(words), retry_after, time.time())
+        raise error_of(status, words, retry_after, time.time())
 
     async def delete(self, measurement: str, wrong: Correction) -> None:
         """As `InfluxClient.delete`."""
@@ -69,7 +69,7 @@ class InfluxV1:
             "/query", {"db": self._target.database, "q": text}, None
         )
         if status != 200:
-            raise error_of(status, error_in(words), retry_after, time.time())
+            raise error_of(status, words, retry_after, time.time())
         try:
             answer = json.loads(words)
             refused = [one["error"] for one in answer["results"] if "error" in one]
@@ -78,7 +78,7 @@ class InfluxV1:
                 f"no answer of an InfluxDB to a query: {words[:100]!r}"
             ) from error
         if refused:
-            raise error_of(400, str(refused[0]), None, time.time())
+            raise InfluxRefusedError(str(refused[0]))
         return answer
 
     async def _create_database(self) -> None:

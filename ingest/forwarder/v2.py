@@ -90,10 +90,11 @@ class InfluxV2:
 def _error_of(error: ApiException) -> Exception:
     retry_after = error.headers.get("Retry-After") if error.headers else None
     status = int(error.status or 0)
-    words = str(getattr(error, "message", None) or error.body or error.reason or "")
+    body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else error.body
+    said = error_of(status or 503, body or "", retry_after, time.time())
     if status == 404:
-        return InfluxSetupError(f"HTTP 404: {words}: create the bucket, or look at its name")
-    return error_of(status or 503, words, retry_after, time.time())
+        return InfluxSetupError(f"{said}: create the bucket, or look at its name")
+    return said
 
 
 def _escaped(value: str) -> str:

@@ -12,7 +12,7 @@ def check_store(folder: Path) -> list[str]:
 
     Reads the whole file (about 3 s a GB). A folder without a store is well.
     """
-    if not (folder / FILE_NAME).exists():
+    if not any((folder / name).exists() for name in (FILE_NAME, f"{FILE_NAME}-wal")):
         return []
     try:
         connection = open_for_reading(folder)

@@ -5,10 +5,11 @@ has passed it.
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from ingest.store.deadletters import DeadLetter, insert_dead_letters
+from ingest.store.filling import begin_filling, end_filling
 
 _FORWARDER: Final = "forwarder:"
 
@@ -37,7 +38,9 @@ def set_forwarders(
 ) -> tuple[list[str], list[str]]:
     """Let exactly `names` have cursors; (added, removed).
 
-    A new one begins with what is folded next. What waited only for a removed one goes.
+    A new one begins with what is folded next, and is to be filled with what is folded already.
+    What waited only for a removed one goes; where it has said that nodes were is remembered, since
+    its database may come back with points of then.
     """
     known = forwarder_cursors(connection)
     added = [name for name in names if name not in known]
@@ -45,9 +48,10 @@ def set_forwarders(
     begin = fold_cursor(connection)
     for name in added:
         connection.execute("INSERT INTO progress VALUES (?, ?)", (_FORWARDER + name, begin))
+        begin_filling(connection, name)
     for name in removed:
         connection.execute("DELETE FROM progress WHERE name = ?", (_FORWARDER + name,))
-        connection.execute("DELETE FROM forwarded_placement WHERE forwarder = ?", (name,))
+        end_filling(connection, name)
     let_go(connection)
     return added, removed
 
@@ -70,13 +74,13 @@ def let_go(connection: sqlite3.Connection) -> None:
 
 def folded_rows(
     connection: sqlite3.Connection, after_id: int, limit: int
-) -> list[tuple[int, int, bytes]]:
+) -> Iterator[tuple[int, int, bytes]]:
     """(id, received_at_ms, readings) of the oldest folded rows beyond `after_id`."""
-    return connection.execute(
+    yield from connection.execute(
         "SELECT id, received_at, readings FROM journal WHERE id > ? AND id <= ("
         "SELECT journal_id FROM progress WHERE name = 'fold') ORDER BY id LIMIT ?",
         (after_id, limit),
-    ).fetchall()
+    )
 
 
 def waiting_packs(connection: sqlite3.Connection, name: str) -> int:

@@ -56,6 +56,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
     Raises `StoreError` where the file is no store of ours, is newer, or is damaged.
     """
     path = folder / FILE_NAME
+    _refuse_orphaned_wal(path)
     connection = sqlite3.connect(
         path,
         isolation_level=None,
@@ -79,6 +80,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
 def open_for_reading(folder: Path) -> sqlite3.Connection:
     """A connection that can't write and never checkpoints. Raises `StoreError`."""
     path = folder / FILE_NAME
+    _refuse_orphaned_wal(path)
     if not path.exists():
         raise StoreError(f"{path} does not exist: no gateway has run with this data folder yet")
     connection = sqlite3.connect(
@@ -97,6 +99,17 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
         connection.close()
         raise as_store_error(path, error) from error
     return connection
+
+
+def _refuse_orphaned_wal(path: Path) -> None:
+    """SQLite deletes the -wal file of a file that is empty or gone: with what was acknowledged."""
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists() and wal.stat().st_size and not (path.exists() and path.stat().st_size):
+        found = "empty" if path.exists() else "not there"
+        raise StoreError(
+            f"{path} is {found}, but {wal.name} beside it holds {wal.stat().st_size} bytes of "
+            f"readings: put {path.name} back, or keep {wal.name} elsewhere and restore a backup"
+        )
 
 
 def _require_latest(version: int, path: Path) -> None:

@@ -15,7 +15,13 @@ from typing import Final
 KEPT_BYTES: Final = 16 * 1024
 QUOTA_PER_NODE: Final = 1000
 KEPT_TOPIC: Final = 256
-_BEYOND_QUOTA: Final = ("time_ahead", "conflict", "internal_error", "before_window")
+_BEYOND_QUOTA: Final = (
+    "time_ahead",
+    "conflict",
+    "internal_error",
+    "before_window",
+    "forwarder_refused",
+)
 """Readings that may be right while this side is wrong: their letters are never let go."""
 
 _COLUMNS: Final = (
@@ -68,7 +74,8 @@ def insert_dead_letters(
     nodes = set()
     for letter in letters:
         _insert(connection, letter)
-        nodes.add(letter.node or "")
+        if letter.reason not in _BEYOND_QUOTA:
+            nodes.add(letter.node or "")
     for node in nodes:
         _hold_quota(connection, node, quota)
 

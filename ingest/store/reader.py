@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Concatenate, Final, NamedTuple, ParamSpec, Self, TypeVar
 
 from ingest.readings import Quality
-from ingest.store.database import open_for_reading
+from ingest.store.database import FILE_NAME, as_store_error, open_for_reading
 from ingest.store.deadletters import LetterFilter, StoredDeadLetter, select_dead_letters
 from ingest.store.encoding import StoredReading, decode_readings, encode_series
 from ingest.store.forwarded import kept_from
@@ -95,6 +95,7 @@ class StoreReader:
     """One read-only connection; use it from one thread at a time. Raises `StoreError`."""
 
     def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE_NAME
         self._connection = open_for_reading(folder)
 
     def __enter__(self) -> Self:
@@ -250,11 +251,14 @@ class StoreReader:
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
         """One state of the file for several statements: a fold between them would be seen twice."""
-        self._connection.execute("BEGIN")
         try:
-            yield
-        finally:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.DatabaseError as error:
+            raise as_store_error(self._path, error) from error
 
     def _unfolded(self, series_id: int | None = None) -> Iterator[tuple[StoredReading, int]]:
         """Readings of the journal's tail in the order of reception, of one series if given."""

@@ -7,6 +7,7 @@ through. Summaries stay. It knows neither clock nor disk: how far to go is an ar
 import sqlite3
 from typing import Final
 
+from ingest.store.filling import is_anyone_filling
 from ingest.store.summaries import HOUR_MS, summarised_until
 
 _NEVER_MS: Final = 2**62
@@ -25,13 +26,28 @@ def move_window(connection: sqlite3.Connection, kept_from_ms: int) -> int:
     """Let the window begin at `kept_from_ms`, and say where it begins now.
 
     Whole hours only, no further than the summaries reach, and never back: what has gone can't
-    be told from a repeat any more.
+    be told from a repeat any more. It stays where a forwarder has to get the old ones yet.
     """
     whole_hours = kept_from_ms // HOUR_MS * HOUR_MS
     (known,) = connection.execute("SELECT kept_from FROM horizon").fetchone()
+    if is_anyone_filling(connection):
+        return int(known)
     begins = max(int(known), min(whole_hours, summarised_until(connection)))
     connection.execute("UPDATE horizon SET kept_from = ?", (begins,))
     return begins
+
+
+def bring_window_back(connection: sqlite3.Connection, steady_since_ms: int) -> bool:
+    """Let a window that begins in the future begin at `steady_since_ms`; whether it did.
+
+    A clock that was years ahead has moved it: else nothing more would be kept until then. What was
+    measured since the clock is right has not gone, so that a repeat of it can be told.
+    """
+    begins = steady_since_ms // HOUR_MS * HOUR_MS
+    changed = connection.execute(
+        "UPDATE horizon SET kept_from = ?1 WHERE kept_from > ?1", (begins,)
+    ).rowcount
+    return changed > 0
 
 
 def shipped_before(connection: sqlite3.Connection) -> int:
@@ -49,8 +65,11 @@ def let_go_before_window(
 ) -> tuple[int, int | None]:
     """Remove about `most` readings from before the window: (how many, the series to go on after).
 
-    The series is `None` when all are done. What has not been shipped stays for a later round.
+    The series is `None` when all are done. What has not been shipped stays for a later round: by
+    the journal that is single readings, and everything while a forwarder is still filled.
     """
+    if is_anyone_filling(connection):
+        return 0, None
     (kept_from,) = connection.execute("SELECT kept_from FROM horizon").fetchone()
     shipped = shipped_before(connection)
     removed = 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
+from ingest.forgetting import forget_oldest
 from ingest.readings import LogPosition, SeriesKey, series_key
 from ingest.store.database import (
     FILE_NAME,
@@ -109,13 +110,17 @@ class StoreWriter:
         letters: Sequence[DeadLetter] = (),
         *,
         replayed: Collection[int] = (),
-    ) -> None:
+    ) -> list[DeadLetter]:
         """Make packs and dead letters durable, and their numbers received.
 
-        Of a time whose readings have been let go, a repeat can be told by its number only:
-        what has none becomes a dead letter. Unless it is of dead letters that are `replayed`: these
-        ids are removed with the same transaction.
+        Of a time whose readings have been let go, a repeat can be told by its number only: what has
+        none becomes a dead letter, and these are returned. Unless it is of dead letters that are
+        `replayed`: these ids are removed with the same transaction.
         """
+        too_old: list[DeadLetter] = []
+        # Before a transaction only: within one, ranges are ahead of the file.
+        forget_oldest(self._series)
+        forget_oldest(self._logs)
         with self._turn, _Failures(self), transaction(self._connection):
             kept_from = self._kept_from()
             if kept_from and not replayed:
@@ -125,6 +130,7 @@ class StoreWriter:
             self._mark_received(packs, letters)
             insert_dead_letters(self._connection, letters)
             remove_dead_letters(self._connection, replayed)
+        return too_old
 
     def change(
         self, call: "Callable[Concatenate[sqlite3.Connection, P], T]", *args: P.args, **kw: P.kwargs
@@ -143,6 +149,7 @@ class StoreWriter:
 
     def save_presences(self, presences: Iterable[PresenceToStore]) -> None:
         """Remember each node's last presence, and what it says of its log."""
+        forget_oldest(self._logs)
         with self._turn, _Failures(self), transaction(self._connection):
             for said in presences:
                 self._connection.execute(

@@ -7,6 +7,7 @@ SETTINGS FILE`, as `gateway_with_clock`.
 import threading
 
 import gateway.service
+from ingest.store.deadletters import DeadLetter
 from ingest.store.writer import StoreWriter
 from tests.chaos import gateway_with_clock
 
@@ -23,8 +24,9 @@ class EagerWriter(StoreWriter):
         self._thread = threading.Thread(target=self._keep_promises)
         self._thread.start()
 
-    def commit(self, *arguments, **named) -> None:
+    def commit(self, *arguments, **named) -> list[DeadLetter]:
         self._promised.append((arguments, named))
+        return []
 
     def close(self) -> None:
         self._closing.set()

@@ -16,6 +16,7 @@ from ingest.forwarder.v1 import InfluxV1
 from ingest.readings import LogPosition
 from ingest.store.cursors import advance_forwarder, set_forwarders
 from ingest.store.deadletters import DeadLetter
+from ingest.store.filling import begin_filling, note_filled
 from ingest.store.retention import let_go_before_window, move_window
 from ingest.store.summaries import DAY_MS, HOUR_MS, summarise
 from ingest.store.writer import PackToStore, StoreWriter
@@ -99,6 +100,17 @@ async def test_what_waits_to_be_shipped_is_no_difference(town: Town):
     assert account["influxdb"]["town"]["waiting"] == 4 * (PACKS - 25)
 
 
+async def test_what_a_new_forwarder_has_not_got_yet_is_no_difference(town: Town):
+    influx_query(town.influx.port, f"CREATE DATABASE {town.database}", "")
+    with StoreWriter(town.folder / "data") as store:
+        store.change(advance_forwarder, "town", PACKS)
+        store.change(begin_filling, "town")
+        code, account = town.audit()
+        assert (code, account["influxdb"]["town"]["waiting"]) == (0, 4 * PACKS)
+        store.change(note_filled, "town", NODE)
+        assert town.audit()[0] == 1
+
+
 async def test_what_is_missing_there_is_told_by_series_and_hour(town: Town):
     await town.ship()
     town.delete(T0 + 7 * HOUR_MS + 60_000)
@@ -133,6 +145,25 @@ async def test_what_stands_there_twice_is_told(town: Town):
     assert (code, difference["shipped"], difference["found"]) == (1, 1, 2)
 
 
+async def test_what_other_gateways_and_towns_ship_there_is_no_difference(town: Town):
+    """Nor, where the estate is shared, what another gateway has of a node that moved."""
+    await town.ship()
+    url = f"http://127.0.0.1:{town.influx.port}"
+    async with InfluxV1(Target("town", "v1", url, town.database)) as client:
+        head = (
+            "room_air,building=b,channel=main,node={},room=r,site=s motion=1i,motion_quality=0i {}"
+        )
+        await client.write(head.format("3c71bf4a2b99", T0 + HOUR_MS).encode())
+        assert town.audit()[0] == 0
+        await client.write(head.format(NODE, T0 + HOUR_MS + 1).encode())
+    assert town.audit()[0] == 1
+    with town.settings.open("a") as file:
+        file.write('[share]\nsites = ["ecole"]\n')
+    assert town.audit()[0] == 0
+    town.delete(T0 + 7 * HOUR_MS + 60_000)
+    assert town.audit()[0] == 1
+
+
 async def test_what_the_server_refused_is_explained_by_its_dead_letter(town: Town):
     await town.ship(skip=1)
     assert town.audit()[0] == 1
@@ -153,6 +184,8 @@ async def test_readings_that_have_been_let_go_are_compared_by_their_summaries(to
         store.change(move_window, T0 + DAY_MS)
         store.change(let_go_before_window, 0, 10_000)
     assert town.audit()[0] == 0
+    # In the middle of an hour, of which only the sum is known.
+    assert town.audit("--to", str((T0 + 7 * HOUR_MS) // 1000 + 30))[0] == 0
     town.delete(T0 + 7 * HOUR_MS + 60_000)
     code, account = town.audit()
     (difference,) = account["influxdb"]["town"]["differences"]

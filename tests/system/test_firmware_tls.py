@@ -1,92 +1,70 @@
-"""The firmware over TLS: it talks to a broker of the town's own CA and to no other."""
+"""The firmware over TLS: it talks to a broker of the town's own authority and to no other."""
 
-import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gateway.pki.authority import create_authority, node_file
 from simulators.board.board import VirtualBoard
-from tests.servers import (
-    Server,
-    eventually,
-    free_port,
-    mosquitto_server,
-    require,
-    require_micropython,
-    running,
-)
+from tests.servers import eventually, require_micropython, running
+from tests.town_broker import TownBroker
 
 NODE = "3c71bf4a2b10"
-SUBJECT_ALTERNATIVE = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-
-
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run([require("openssl"), *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def certificate_authority(folder: Path, name: str) -> None:
-    """A P-256 CA: `<name>.key`, `<name>.pem` and, as a node takes it, `<name>.der`."""
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30")
-    files = ("-keyout", f"{name}.key", "-out", f"{name}.pem")
-    openssl(folder, "req", "-x509", *curve, "-subj", f"/CN={name}", *files)
-    openssl(folder, "x509", "-in", f"{name}.pem", "-outform", "DER", "-out", f"{name}.der")
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    certificate_authority(tmp_path, "town")
-    certificate_authority(tmp_path, "stranger")
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl(
-        tmp_path,
-        *("req", *curve, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"),
-    )
-    (tmp_path / "extensions").write_text(SUBJECT_ALTERNATIVE)
-    signed_by = ("-CA", "town.pem", "-CAkey", "town.key", "-CAcreateserial", "-days", "30")
-    files = ("-in", "server.csr", "-out", "server.pem", "-extfile", "extensions")
-    openssl(tmp_path, "x509", "-req", *files, *signed_by)
-    return tmp_path
+def broker(tmp_path: Path) -> Iterator[TownBroker]:
+    """The town's broker, on which the node has an account."""
+    with running(TownBroker(tmp_path / "town", [NODE])) as server:
+        assert isinstance(server, TownBroker)
+        yield server
 
 
-@pytest.fixture
-def broker(keys: Path) -> Iterator[tuple[Server, int]]:
-    """A Mosquitto with a plain port for the test and a TLS port for the node."""
-    port = free_port()
-    extra = (
-        f"user root\nlistener {port} 127.0.0.1\ncertfile {keys / 'server.pem'}\n"
-        f"keyfile {keys / 'server.key'}\nallow_anonymous true\nlog_type notice\n"
-    )
-    with running(mosquitto_server(keys, extra=extra)) as server:
-        yield server, port
+def authority(folder: Path, town: str) -> Path:
+    """An authority that is not that of the broker, as a node takes it."""
+    create_authority(folder, town=town, now=datetime.now(UTC))
+    return node_file(folder)
 
 
-def board_trusting(keys: Path, port: int, authority: str) -> VirtualBoard:
+def board_trusting(
+    folder: Path, broker: TownBroker, trusted: Path, host: str = "localhost"
+) -> VirtualBoard:
     require_micropython()
-    address = {"host": "localhost", "port": port, "tls": True, "ca": ["other.der", "ca.der"]}
+    account = {"user": NODE, "password": broker.password(NODE)}
+    address = {"host": host, "port": broker.port, "tls": True, "ca": ["other.der", "ca.der"]}
     board = VirtualBoard(
-        NODE, keys / "board", ("localhost", port), interval_s=1, extra_config={"broker": address}
+        NODE,
+        folder / "board",
+        (host, broker.port),
+        interval_s=1,
+        extra_config={"broker": address | account},
     )
     board.flash.mkdir(parents=True)
-    # Both slots of a node: while the CA is being changed the town has two.
-    certificate_authority(keys, "other")
-    (board.flash / "other.der").write_bytes((keys / "other.der").read_bytes())
-    (board.flash / "ca.der").write_bytes((keys / f"{authority}.der").read_bytes())
+    # Both slots of a node: while the authority is being changed the town has two.
+    other = authority(folder / "other", "Trilport")
+    (board.flash / "other.der").write_bytes(other.read_bytes())
+    (board.flash / "ca.der").write_bytes(trusted.read_bytes())
     return board
 
 
-async def test_a_node_connects_to_a_broker_of_its_authority(
-    keys: Path, broker: tuple[Server, int]
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_a_node_connects_to_a_broker_of_its_authority_with_its_own_account(
+    tmp_path: Path, broker: TownBroker, host: str
 ) -> None:
-    async with board_trusting(keys, broker[1], "town") as board:
+    trusted = node_file(broker.folder / "preau-pki")
+    async with board_trusting(tmp_path, broker, trusted, host) as board:
         await eventually(lambda: any("link: connected" in line for line in board.output))
         assert not any("defect" in line for line in board.output)
+        assert f"as {NODE} (" in broker.log.read_text()
 
 
 async def test_a_node_refuses_a_broker_of_another_authority(
-    keys: Path, broker: tuple[Server, int]
+    tmp_path: Path, broker: TownBroker
 ) -> None:
-    async with board_trusting(keys, broker[1], "stranger") as board:
+    stranger = authority(tmp_path / "stranger", "Ailleurs")
+    async with board_trusting(tmp_path, broker, stranger) as board:
         # It has refused and come back to refuse again.
         await eventually(lambda: sum("not correctly signed" in x for x in board.output) >= 2)
         assert not any("connected" in line for line in board.output), list(board.output)

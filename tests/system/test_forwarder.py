@@ -139,12 +139,16 @@ async def test_what_came_while_influxdb_was_away_is_there_afterwards(
         node.publish(20)
         problems = await eventually(lambda: _problems(gateway, "InfluxDB town"))
         assert str(influx.port) in problems
+        # The backlog is told while it grows, not only as it was when the server was missed.
+        await eventually(lambda: _waiting(gateway, 20))
+        node.publish(10)
+        await eventually(lambda: _waiting(gateway, 30))
         gateway.kill()
         gateway.start()
         await eventually(gateway.is_well)
         node.publish(20)
         influx.start()
-        await eventually(lambda: counts(influx.port, "preau") == {"r1": 60}, deadline_s=60)
+        await eventually(lambda: counts(influx.port, "preau") == {"r1": 70}, deadline_s=60)
         rows = in_influx(influx.port, "preau")
         await eventually(lambda: _is_mended(gateway))
     with StoreReader(gateway.data) as reader:
@@ -155,6 +159,10 @@ async def test_what_came_while_influxdb_was_away_is_there_afterwards(
             ]
             found = [(row["time"], row[quantity], row[f"{quantity}_quality"]) for row in rows]
             assert sorted(found) == stored
+
+
+async def _waiting(gateway: Gateway, packs: int) -> bool:
+    return f'forwarder_waiting_packs{{forwarder="town"}} {packs}.0' in await _metrics(gateway)
 
 
 async def _is_mended(gateway: Gateway) -> bool:
@@ -182,6 +190,7 @@ async def test_a_type_conflict_stops_nothing_and_is_kept_with_the_servers_words(
         b"co2=" in letter.payload and b"temperature" not in letter.payload for letter in letters
     )
     assert all("field type conflict" in letter.detail for letter in letters)
+    assert {letter.node for letter in letters} == {NODE}
     assert 'preau_forwarder_refused_points{forwarder="town"} 30.0' in text
     with StoreReader(gateway.data) as reader:
         (series,) = reader.series(NODE, "co2")
@@ -291,6 +300,24 @@ async def test_a_new_database_is_filled_with_all_that_the_store_holds(
         assert _forward(settings_file, "--from", "2020-01-01") == 0
         assert counts(influx.port, "filled") == {"r1": 60}
     assert "town: 120 points of 1 nodes sent" in capsys.readouterr().out
+
+
+async def test_a_forwarder_that_is_new_gets_what_the_store_held_before(
+    tmp_path: Path, broker: Server, influx: Server
+):
+    gateway = Gateway(tmp_path / "g", broker.port, estate=ESTATE + PLACED)
+    with Publisher(broker.port) as node:
+        with running(gateway):
+            await eventually(gateway.is_well)
+            node.publish(30, at=T0 - 3 * 86400)
+            await eventually(lambda: _readings(gateway) == 90)
+        with (tmp_path / "g" / "preau.toml").open("a") as file:
+            file.write(forwarder(influx.port, "fresh"))
+        with running(gateway):
+            await eventually(gateway.is_well)
+            node.publish(5)
+            await eventually(lambda: counts(influx.port, "fresh") == {"r1": 35})
+            await eventually(lambda: _has(gateway, 'forwarder_filling{forwarder="town"} 0.0'))
 
 
 def _forward(settings_file: Path, *arguments: str) -> int:

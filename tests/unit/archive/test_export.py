@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import pty
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +14,8 @@ import pytest
 
 from gateway.cli import run
 from ingest.readings import LogPosition
+from ingest.store.cursors import set_forwarders
+from ingest.store.filling import end_filling
 from ingest.store.reader import StoreReader
 from ingest.store.retention import let_go_before_window, move_window
 from ingest.store.summaries import HOUR_MS, summarise
@@ -225,6 +231,39 @@ def test_hours_stand_for_readings_that_were_let_go(town: Path) -> None:
     assert temperatures[2]["minimum"] == ""
 
 
+@pytest.mark.parametrize("shipped", [True, False])
+def test_a_reading_that_is_let_go_on_the_way_is_written_once(
+    town: Path, monkeypatch: pytest.MonkeyPatch, *, shipped: bool
+) -> None:
+    """One by one or in an hour's sum, whenever the window moves; what no forwarder has stays."""
+    with StoreWriter(town / "data") as store:
+        if not shipped:
+            store.change(set_forwarders, ["town"])
+            store.change(end_filling, "town")
+            store.commit([pack("b0b0b0b0b0b0", 1, 21)])
+            store.fold()
+        while store.change(summarise, T0 + 48 * HOUR_MS):
+            pass
+        with StoreReader(town / "data") as reader:
+            held = sum(len(reader.points(one, 0, 2**60)) for one in reader.series())
+        pages = 0
+
+        def told(*_: object) -> None:
+            nonlocal pages
+            pages += 1
+            if pages == 2:
+                store.change(move_window, T0 + 3 * HOUR_MS)
+                store.change(let_go_before_window, 0, 1000)
+
+        monkeypatch.setattr("click._termui_impl.ProgressBar.update", told)
+        preau(town, "export", str(town / "out"))
+    assert pages > 2
+    singly = len(rows_of(town / "out/readings.csv"))
+    hours = rows_of(town / "out/hours.csv")
+    assert singly + sum(int(row["count"]) + int(row["bad"]) for row in hours) == held
+    assert hours
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_folder_with_something_in_it_is_left_alone(
     town: Path, form: str, capsys: pytest.CaptureFixture[str]
@@ -246,3 +285,17 @@ def test_nothing_is_left_of_an_export_that_fails(
     before = sorted(town.iterdir())
     assert preau(town, "export", str(town / "out")) == 1
     assert sorted(town.iterdir()) == before
+
+
+def test_a_terminal_is_told_how_far_it_is(town: Path, tmp_path: Path) -> None:
+    """Of all series, and nothing of it comes into a file."""
+    preau_command = Path(sys.executable).with_name("preau")
+    command = [preau_command, "export", "--settings", town / "preau.toml", town / "out"]
+    screen, theirs = pty.openpty()
+    try:
+        subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=True, timeout=60)
+        os.close(theirs)
+        shown = os.read(screen, 65_536).decode()
+    finally:
+        os.close(screen)
+    assert "4/4" in shown

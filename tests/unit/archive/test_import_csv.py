@@ -47,6 +47,18 @@ def test_a_value_without_quality_is_judged(town: Path) -> None:
     assert [point.quality for point in points(town)] == [Quality.BAD]
 
 
+def test_a_value_that_no_sensor_gives_is_bad_whatever_the_file_says(town: Path) -> None:
+    """Else its hour's sum would be infinite, and another such value would stop the summaries."""
+    values = ("1e308", "1e308", "-1e308", "-1e308", "20")
+    lines = [
+        f"{NODE},temperature,2025-11-22T09:00:0{n}Z,{value},good\n"
+        for n, value in enumerate(values)
+    ]
+    content = "node,quantity,measured_at,value,quality\n" + "".join(lines)
+    assert imported(town, content.encode()) == 0
+    assert [point.quality for point in points(town)] == [2, 2, 2, 2, 0]
+
+
 def test_what_a_french_spreadsheet_saves_is_read(town: Path) -> None:
     content = f"\ufeffnode;quantity;measured_at;value\r\n{NODE};co2;2025-11-22T08:00:00Z;840,5\r\n"
     assert imported(town, content.encode()) == 0
@@ -68,6 +80,7 @@ BAD = {
     b"3c71bf4a2b10,co2,,2025-11-22T09:00:00,1": "without Z or an offset",
     b"3c71bf4a2b10,co2,,2025-11-22T09:00:00Z,": "must be a number",
     b"3c71bf4a2b10,co2,,2025-11-22T09:00:00Z,nan": "must be a finite number",
+    b"3c71bf4a2b10,motion,,2025-11-22T09:00:00Z,0.5": "motion is 0 or 1",
     b"3c71bf4a2b10,co2,,2025-11-22T09:00:00Z": "4 fields, the header has 5",
     b"3c71bf4a2b10,co2,,1970-01-21T09:00:00Z,1": "measured before 2000-01-01",
     b"3c71bf4a2b10,co2,,2199-01-21T09:00:00Z,1": "measured in the future",

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from gateway.forwarding import client_of
+from ingest.forwarder.errors import retry_after_s
 from ingest.forwarder.shipping import Shipping
 from ingest.forwarder.target import Target
 from tests.http_peer import Answer, Request, http_peer
@@ -54,6 +55,9 @@ OPERATOR = {
     "404": Answer(404, words("not found")),
     "redirect": Answer(302, "", {"Location": "/elsewhere"}),
     "moved for good": Answer(308, "", {"Location": "/elsewhere"}),
+    # Go's server, where a TLS port is spoken to without; nginx has a page for it.
+    "400 of no InfluxDB": Answer(400, "Client sent an HTTP request to an HTTPS server.\n"),
+    "422 of a proxy": Answer(422, "<html>Unprocessable</html>"),
     "a page that says 200": Answer(200, "<html>Please log in</html>"),
 }
 
@@ -75,7 +79,9 @@ async def test_what_needs_an_operator_is_told_and_waits(api: str, answer: Answer
     mended = asyncio.Event()
 
     def rule(request: Request) -> Answer | None:
-        return None if mended.is_set() else answer
+        # Whoever follows a redirection with a GET finds a friendly page.
+        is_followed = request.path.startswith("/elsewhere")
+        return None if mended.is_set() or is_followed else answer
 
     async with http_peer(rule=rule) as peer, client_of(target(api, peer.url)) as client:
         shipping = Shipping(client, setup_pause_s=0.05, first_pause_s=0.02)
@@ -94,11 +100,31 @@ async def test_what_needs_an_operator_is_told_and_waits(api: str, answer: Answer
     assert peer.accepted == LINES
 
 
-async def test_retry_after_is_waited_for(api: str):
-    async with http_peer(Answer(503, "", {"Retry-After": "2"})) as peer:
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_is_waited_for(api: str, status: int):
+    async with http_peer(Answer(status, "", {"Retry-After": "2"})) as peer:
         before = asyncio.get_running_loop().time()
         await ship(api, peer)
     assert asyncio.get_running_loop().time() - before >= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7),
+        ("Sun, 06 Nov 1994 08:50:00 GMT", 23),
+        ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
+        ("86400", 3600),
+        ("tomorrow", 0),
+        ("-5", 0),
+        ("١", 0),
+        (None, 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str | None, seconds: float):
+    """RFC 9110 section 10.2.3; an hour at most, and nothing where it is neither."""
+    now_s = 784_111_777
+    assert retry_after_s(text, now_s) == seconds
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

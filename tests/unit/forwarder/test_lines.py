@@ -2,10 +2,17 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.forwarder.lines import LineWriter, SeriesName, escape_tag, split_fields, time_of
+from ingest.forwarder.lines import (
+    LineWriter,
+    SeriesName,
+    escape_tag,
+    node_of,
+    split_fields,
+    time_of,
+)
 from ingest.forwarder.placements import Placements, Tags
 
 NODE = "3c71bf4a2b10"
@@ -71,12 +78,14 @@ def test_no_name_breaks_a_line(name: str):
     assert re.fullmatch(r"(?:[^,= \\\n\r]|\\[,= ])+", escape_tag(name))
 
 
+@example(",node=000000000000,", 1.0, 0)
 @given(NAMES, st.floats(-1e12, 1e12), st.integers(0, 2))
 def test_a_line_splits_into_its_fields(room: str, value: float, quality: int):
-    placements = Placements({NODE: [(0, Tags("site", "building", room))]})
+    placements = Placements({NODE: [(0, Tags("site", room, room))]})
     (line,) = lines_of([(1, 7, value, quality, 0), (2, 7, 800.0, 0, 0)], placements)
     (_, alone), (quantity, other) = split_fields(line.encode())
     assert time_of(alone) == time_of(other) == 7
+    assert node_of(alone) == NODE
     assert quantity == "co2"
     found = re.search(r" temperature=(\S+),temperature_quality=(\d)i 7$", alone.decode())
     assert (float(found[1]), int(found[2])) == (value, quality)

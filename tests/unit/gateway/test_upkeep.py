@@ -98,6 +98,20 @@ async def test_nothing_goes_by_a_clock_that_has_not_proved_steady(tmp_path: Path
             assert len(reader.dead_letters()) == 1
 
 
+async def test_a_clock_that_was_years_ahead_does_not_end_the_keeping_of_readings(tmp_path: Path):
+    """The window that it moved would else let everything go until that year comes."""
+    with StoreWriter(tmp_path) as store:
+        ahead = NOW + 5 * 365 * DAY_MS
+        store.change(lambda c: c.execute("UPDATE horizon SET kept_from = ?", (ahead,)))
+        at = NOW - 60_000
+        reading = ("co2", "main", at, 800.0, 0, 0)
+        store.commit([PackToStore(NODE, LogPosition("aa00aa00", 99, 1), at, [reading])])
+    async with upkeep(tmp_path, shipped=False, keep_days=10):
+        await eventually(lambda: days_left(tmp_path) == [0])
+        await asyncio.sleep(1.5)
+        assert days_left(tmp_path) == [0]
+
+
 async def test_on_a_full_disk_the_oldest_days_go_but_never_the_last_week(tmp_path: Path):
     async with upkeep(tmp_path, min_free_mib=900_000) as loop:
         # A day every five seconds; the pace is not what is shown here.
@@ -109,6 +123,24 @@ async def test_on_a_full_disk_the_oldest_days_go_but_never_the_last_week(tmp_pat
         await asyncio.sleep(1.5)
         assert days_left(tmp_path) == list(range(1, 8))
         assert "InfluxDB" in " ".join(loop.health.problems.values())
+
+
+async def test_room_inside_the_file_does_not_keep_the_ballast_of_a_full_disk(tmp_path, monkeypatch):
+    """Every write needs the -wal file first, which is on the disk."""
+    free = {"disk": 10**12}
+    monkeypatch.setattr("gateway.upkeep.free_on_disk", lambda _folder: free["disk"])
+    monkeypatch.setattr("gateway.upkeep.free_in_file", lambda _connection: 10**9)
+    async with upkeep(tmp_path, min_free_mib=64, ballast_mib=1):
+        ballast = tmp_path / "ballast"
+        await eventually(ballast.exists)
+        free["disk"] = 0
+        await eventually(lambda: not ballast.exists())
+        # What the ballast gave back is not taken again at once.
+        free["disk"] = 2**25
+        await asyncio.sleep(2.5)
+        assert not ballast.exists()
+        free["disk"] = 10**12
+        await eventually(ballast.exists)
 
 
 async def test_without_influxdb_nothing_goes_however_full_the_disk_is(tmp_path: Path):

@@ -78,3 +78,22 @@ def test_a_node_that_is_none_is_bad_usage(settings: Path):
 
 def test_without_a_store_nothing_is_missing(settings: Path):
     assert run(["audit", "--settings", str(settings)]) == 0
+
+
+@pytest.mark.parametrize("command", ["audit", "export", "forward"])
+def test_a_period_that_ends_before_it_begins_is_bad_usage(settings: Path, command: str, capsys):
+    """Nothing lies in it: an audit of that would say that all is well."""
+    commit(settings.parent / "data", 1)
+    with settings.open("a") as file:
+        file.write('[[forwarder]]\nname = "town"\napi = "v1"\nurl = "http://127.0.0.1:9"\n')
+    target = [str(settings.parent / "out")] if command == "export" else []
+    reversed_period = ["--from", "2026-12-01", "--to", "2026-11-01"]
+    assert run([command, "--settings", str(settings), *reversed_period, *target]) == 2
+    assert "must be earlier than --to 2026-11-01" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_named_and_holds_no_store_is_bad_usage(settings: Path, capsys):
+    commit(settings.parent / "data", 1)
+    stores = ["--store", str(settings.parent / "data"), "--store", str(settings.parent)]
+    assert run(["audit", "--settings", str(settings), *stores]) == 2
+    assert "holds no preau.db" in capsys.readouterr().err

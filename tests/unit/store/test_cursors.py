@@ -13,6 +13,7 @@ from ingest.store.cursors import (
     waiting_packs,
 )
 from ingest.store.encoding import decode_readings
+from ingest.store.filling import next_to_fill
 from ingest.store.writer import PackToStore, StoreWriter
 
 NODE = "3c71bf4a2b10"
@@ -26,7 +27,7 @@ def pack(seq: int, value: float = 19.5, quality: int = 0) -> PackToStore:
 
 
 def waiting(store: StoreWriter, after: int = 0) -> list[tuple[int, float, int]]:
-    rows = store.change(folded_rows, after, 1000)
+    rows = store.change(lambda c: list(folded_rows(c, after, 1000)))
     return [
         ((at - T0) // 60_000, value, quality)
         for _, _, blob in rows
@@ -74,10 +75,11 @@ def test_a_forwarder_that_is_no_longer_configured_holds_nothing_back(store: Stor
     assert store.change(forwarder_cursors) == {"town": 1}
 
 
-def test_a_new_forwarder_begins_with_what_is_folded_next(store: StoreWriter):
+def test_a_new_forwarder_begins_with_what_is_folded_next_and_is_filled(store: StoreWriter):
     store.commit([pack(1)])
     store.fold()
     store.change(set_forwarders, ["town"])
+    assert store.change(next_to_fill, "town") == NODE
     store.commit([pack(2)])
     store.fold()
     assert waiting(store) == [(2, 19.5, 0)]

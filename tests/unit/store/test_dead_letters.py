@@ -93,7 +93,9 @@ def test_nothing_to_expire_is_not_worth_a_word(
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("reason", ["time_ahead", "conflict", "internal_error", "before_window"])
+@pytest.mark.parametrize(
+    "reason", ["time_ahead", "conflict", "internal_error", "before_window", "forwarder_refused"]
+)
 def test_readings_that_may_be_right_are_never_let_go_for_the_quota(store: StoreWriter, reason):
     letters = [letter(f"{n}", n, reason=reason) for n in range(9)]
     store.change(insert_dead_letters, letters, quota=5)

@@ -1,6 +1,8 @@
 """A store of every earlier schema is upgraded and opens again; a damaged one is left alone."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,30 @@ def test_a_damaged_store_is_refused_with_what_to_do_and_never_overwritten(tmp_pa
         assert file.read_bytes() == damaged
 
 
+@pytest.mark.parametrize("harm", [lambda file: file.write_bytes(b""), Path.unlink])
+def test_what_a_lost_store_has_left_in_its_wal_is_never_thrown_away(tmp_path: Path, harm):
+    """SQLite itself would delete it, and begin anew."""
+    code = (
+        "import os, sys; from pathlib import Path; from tests.unit.store.test_migration import *\n"
+        "store = StoreWriter(Path(sys.argv[1]))\n"
+        "reading = ('co2', 'main', T0, 800.0, 0, 0)\n"
+        "store.commit([PackToStore(NODE, LogPosition('aa00aa00', 1, 1), T0, [reading])])\n"
+        "os._exit(0)\n"
+    )
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True, timeout=60, cwd=root)
+    wal = tmp_path / f"{FILE_NAME}-wal"
+    content = wal.read_bytes()
+    harm(tmp_path / FILE_NAME)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="bytes of readings"):
+            StoreWriter(tmp_path)
+        assert wal.read_bytes() == content
+    with pytest.raises(StoreError, match="bytes of readings"):
+        StoreReader(tmp_path)
+    assert "bytes of readings" in check_store(tmp_path)[0]
+
+
 def test_a_step_that_fails_halfway_changes_nothing(tmp_path: Path, monkeypatch):
     old_store(tmp_path, 1)
     steps = [*schema_files(), (9, "CREATE TABLE half (x INTEGER); SELECT no_such_function();")]
@@ -94,3 +120,26 @@ def test_a_step_that_fails_halfway_changes_nothing(tmp_path: Path, monkeypatch):
         assert not reader.ask(
             lambda c: c.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchall()
         )
+
+
+def test_an_upgrade_without_room_changes_nothing_and_is_done_once_there_is(tmp_path: Path):
+    """The room of a process, by a limit of the system: no file may grow beyond 1,000 bytes."""
+    old_store(tmp_path, 1)
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from ingest.errors import TransientError; from ingest.store.writer import StoreWriter\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    StoreWriter(Path(sys.argv[1]))\n"
+        "except TransientError as error:\n    print(error)\n"
+    )
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root, timeout=60)
+    assert FILE_NAME in done.stdout
+    assert check_store(tmp_path) != [], "it is not upgraded yet"
+    with StoreWriter(tmp_path):
+        pass
+    assert check_store(tmp_path) == []
+    with StoreReader(tmp_path) as reader:
+        (series,) = reader.series()
+        assert [p.value for p in reader.points(series, 0, 2**60)] == [19.5, 20.5]

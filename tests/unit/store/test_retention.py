@@ -6,9 +6,11 @@ import pytest
 
 from gateway.room import Level, Thresholds
 from gateway.steady_clock import SteadyClock
+from ingest.pipeline import Incoming, Pipeline
 from ingest.readings import LogPosition
 from ingest.store.ballast import Ballast
 from ingest.store.cursors import advance_forwarder, set_forwarders
+from ingest.store.filling import end_filling, note_filled
 from ingest.store.reader import StoreReader
 from ingest.store.retention import let_go_before_window, move_window
 from ingest.store.summaries import DAY_MS, HOUR_MS, select_summaries, summarise
@@ -84,6 +86,22 @@ def test_nothing_goes_that_any_forwarder_still_has_to_ship(store, tmp_path: Path
     assert let_go(store, 20) == 6
 
 
+def test_nothing_goes_until_a_forwarder_that_is_new_has_what_was_there_before(store, tmp_path):
+    folded(store, *(pack(n) for n in range(1, 11)))
+    while store.change(summarise, T0 + 100 * DAY_MS):
+        pass
+    begins = store.change(move_window, T0 + 5 * HOUR_MS)
+    store.change(set_forwarders, ["town"])
+    folded(store, pack(11))
+    store.change(advance_forwarder, "town", 11)
+    assert let_go(store, 20) == 0
+    assert store.change(move_window, T0 + 6 * HOUR_MS) == begins
+    store.change(note_filled, "town", NODE)
+    assert let_go(store, 20) == 0
+    store.change(end_filling, "town")
+    assert let_go(store, 20) == 11
+
+
 def test_what_is_not_sorted_in_yet_stays(store, tmp_path: Path):
     folded(store, pack(1))
     store.commit([pack(2)])
@@ -128,6 +146,17 @@ def test_what_has_no_number_and_is_that_old_becomes_a_dead_letter_once(store, tm
         (letter,) = reader.dead_letters()
     assert (letter.reason, letter.times) == ("before_window", 2)
     assert b"co2" in letter.payload
+
+
+def test_what_is_too_old_to_be_told_from_a_repeat_is_counted_and_said(store, caplog):
+    folded(store, *(pack(n) for n in range(1, 11)))
+    let_go(store, 20)
+    at_s = (T0 + 3 * HOUR_MS) // 1000
+    content = b'[{"bn":"urn:dev:mac:3c71bffffe4a2b10_","bt":%d,"n":"co2","u":"ppm","v":700}]' % at_s
+    message = Incoming(f"preau/v1/{NODE}/readings", content, T0 + 2 * DAY_MS)
+    outcome = Pipeline(store).take([message])
+    assert outcome.dead_letters == {"before_window": 1}
+    assert NODE in caplog.text
 
 
 def test_the_window_never_goes_back_nor_beyond_the_summaries(store):

@@ -247,6 +247,8 @@ def test_damage_found_while_running_is_told_as_such(tmp_path: Path):
         with path.open("r+b") as file:
             file.seek(8192)
             file.write(b"\xff" * (size - 8192))
+        with StoreReader(tmp_path) as reader, pytest.raises(StoreError, match="can't be read"):
+            list(reader.latest())
         store._connection.execute("PRAGMA shrink_memory")
         with pytest.raises(StoreError, match="can't be read"):
             store.commit([pack(n, node=f"{n:012x}", log="cc00cc00") for n in range(3000)])
@@ -313,3 +315,20 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStoreMachine = StoreMachine.TestCase
+
+
+def test_what_was_forgotten_of_many_nodes_is_read_again(tmp_path: Path, monkeypatch):
+    """Series and ranges are remembered of the last nodes only; nothing depends on that."""
+    monkeypatch.setattr("ingest.forgetting.forget_oldest.__defaults__", (4,))
+    nodes = [f"{n:012x}" for n in range(10)]
+    with StoreWriter(tmp_path) as store:
+        for seq in (1, 3, 2, 4):
+            for node in nodes:
+                reading = ("co2", "main", T0 + seq, 800.0, 0, 0)
+                store.commit([PackToStore(node, LogPosition("aa00aa00", seq, 1), T0, [reading])])
+                known = (len(store._series), len(store._logs))
+                assert max(known) <= 5
+        store.fold()
+    with StoreReader(tmp_path) as reader:
+        assert [list(log.received) for log in reader.logs()] == [[(1, 4)]] * 10
+        assert len(reader.series()) == 10

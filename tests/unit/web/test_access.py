@@ -10,7 +10,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.web import events
-from tests.unit.web.town import NODES, NOW_MS, Client, TownService, air, pack
+from tests.unit.web.town import NODES, NOW_MS, STRAY, Client, TownService, air, pack
 
 
 @pytest.fixture
@@ -21,13 +21,14 @@ async def closed(town: TownService) -> AsyncIterator[Client]:
 
 
 async def test_a_closed_page_says_why_and_shows_nothing(closed: Client) -> None:
-    for path in ("/", "/salles/jules-ferry/tilleuls", "/nowhere"):
+    for path in ("/", "/salles/jules-ferry/tilleuls", f"/n/{STRAY}", "/nowhere"):
         async with closed.get(path) as answer:
             html = await answer.text()
             assert answer.status == 403
             assert "n’est pas publique" in html
             assert "read_without_account" in html
             assert "Tilleuls" not in html
+            assert STRAY not in html.replace(f"/n/{STRAY}", "")
 
 
 async def test_a_closed_api_answers_with_a_problem(closed: Client) -> None:

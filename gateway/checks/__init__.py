@@ -1,0 +1,1 @@
+"""What `preau doctor` looks at, one module a matter. The entry points `preau.checks` name them."""

@@ -1,0 +1,1 @@
+"""The town's own certificate authority and what it signs. It knows no broker and no node."""

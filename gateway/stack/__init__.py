@@ -1,0 +1,1 @@
+"""The compose stack: what `preau init --docker` writes into a folder. It starts nothing."""
