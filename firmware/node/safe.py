@@ -98,13 +98,7 @@ class SafeApp:
     def _open_sensors(self):
         from sensing import Sensors
 
-        bus = self.settings.i2c
-        sensors = Sensors(
-            machine.I2C(bus["id"], scl=machine.Pin(bus["scl"]), sda=machine.Pin(bus["sda"])),
-            self.settings.sensors,
-        )
-        sensors.find()
-        return sensors
+        return Sensors(self.settings)
 
     def _encode(self, payload: bytes, log: int, seq: int):
         from senml import encode
@@ -131,9 +125,10 @@ class SafeApp:
     async def _sampling_loop(self):
         while self.sensors and self.outbox:
             try:
+                await self.sensors.find()
                 stamp = self.clock.stamp()
                 async with self.bus_lock:
-                    readings = await self.sensors.measure()
+                    readings = await self.sensors.measure(int(time.time()))
                 if readings:
                     payload = b"".join(pack.encode_reading(*reading) for reading in readings)
                     self.outbox.take(stamp + payload)
