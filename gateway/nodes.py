@@ -18,6 +18,15 @@ _Log = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}$")]
 _Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
+class UpdateReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a node's last update went: `fetching`, `trial`, `confirmed`, `refused`, `rolled_back`."""
+
+    id: _Text | None = None
+    version: _Text | None = None
+    state: _Text
+    error: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
 class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One presence of contract v1. What a node left out is `None`; `next_wake` is Unix seconds.
 
@@ -44,6 +53,9 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failing: tuple[_Text, ...] = ()
     asleep: bool = False
     next_wake: _Whole | None = None
+    update: UpdateReport | None = None
+    safe: _Whole | None = None
+    """Given in safe mode, to which repeated crashes lead: link and updates only."""
 
 
 _decoder: Final = msgspec.json.Decoder(Presence)

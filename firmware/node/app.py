@@ -68,6 +68,8 @@ class App:
         self._sampled_ms = time.ticks_ms()
         self._lost = 0
         self._started_s = int(time.time())
+        # How the last update went, for presence.
+        self.update: dict | None = None
 
     def _encode(self, payload: bytes, log: int, seq: int):
         """The pack as a view that is good until the next one is encoded."""
@@ -83,6 +85,8 @@ class App:
     def _describe(self):
         state = seldom.load("sensor_report").describe(self.sensors)
         state.update({"boots": self._boots, "reset": self._reset})
+        if self.update:
+            state["update"] = self.update
         return state
 
     async def _perform(self, command):
@@ -182,6 +186,8 @@ class App:
         await self.sensors.find()
         self.sensors.changed = False
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
+        if "slot.json" in os.listdir():
+            asyncio.create_task(seldom.load("guard").watch(self))  # noqa: RUF006 - it holds itself
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
         await asyncio.gather(*tasks)

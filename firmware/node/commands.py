@@ -1,4 +1,4 @@
-"""What a node does when told to: identify itself, restart, send its log, calibrate CO2.
+"""What a node does when told to: identify itself, restart, send its log, calibrate CO2, update.
 
 Loaded for each command. It knows `app`'s parts, and nothing of topics.
 """
@@ -24,7 +24,7 @@ async def carry_out(app, command):
             reply.update(result)
         else:
             afterwards = result
-    except CommandError as error:
+    except (CommandError, ValueError) as error:
         reply = {"id": command["id"], "ok": False, "error": str(error)}
     note("command", command["do"], "ok" if reply["ok"] else reply["error"])
     return reply, afterwards
@@ -48,6 +48,9 @@ async def _perform(app, command):
         return _restart()
     if do == "send_log":
         return {"log": list(lines)}
+    if do == "update":
+        seldom.load("update").offer(app, command)
+        return _restart()  # It is carried on with a heap that is whole again.
     if do == "calibrate_co2":
         return await _calibrate_co2(app, command)
     raise CommandError("unknown command {!r}".format(do))
@@ -55,6 +58,7 @@ async def _perform(app, command):
 
 async def _restart():
     note("restart on command")
+    open("asked", "w").close()  # For `slots`: what was asked for is no crash.
     machine.reset()
 
 

@@ -36,14 +36,15 @@ class Link:
         self._node = node
         self._session = session
         self._wlan = network.WLAN(network.STA_IF)
-        self._client: Client | None = None
+        # The session that stands; None while there is none.
+        self.client: Client | None = None
         self._tried_ms = time.ticks_ms()
         self._starved = 0
 
     @property
     def alive_ms(self):
         """`ticks_ms` of the last sign that this task does its work."""
-        return self._client.checked_ms if self._client else self._tried_ms
+        return self.client.checked_ms if self.client else self._tried_ms
 
     @property
     def rssi_dbm(self):
@@ -112,13 +113,13 @@ class Link:
             await client.subscribe(session.topics)
             note("link: connected to {}:{}".format(settings.host, settings.port))
             client.checked_ms = time.ticks_ms()
-            self._client = client
+            self.client = client
             tasks = [
                 asyncio.create_task(self._guarded(client, task)) for task in session.tasks(client)
             ]
             await client.run()
         finally:
-            self._client = None
+            self.client = None
             for task in tasks:
                 task.cancel()
             await client.close()

@@ -40,7 +40,7 @@ class Session:
         self._wake = asyncio.Event()
         self._last_reply: dict | None = None
         self.hello = ""
-        self.answered = self.served = False
+        self.answered = self.served = self.receipted = False
         self.topics = [self._base + name for name in ("receipts", "settings", "commands")]
 
     def begin(self):
@@ -148,6 +148,7 @@ class Session:
                 self._sender.all_due()
         if stored:
             self._sender.receipt(data["log"], stored)
+            self.receipted = True
         if self._clock.known and not known:
             note("time is known:", self._clock.now())
         self._wake.set()

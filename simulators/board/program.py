@@ -39,13 +39,14 @@ class Program:
     stand_ins: Path
     heap: str
 
-    def search_path(self, folder: Path, *, bare: bool = False) -> str:
-        """MICROPYPATH for a program that runs in `folder`; `bare` without the chip's modules.
+    def search_path(self, folder: Path, *, bare: bool = False, own: bool = True) -> str:
+        """MICROPYPATH for a program that runs in `folder`; `bare` without the chip's modules,
+        without `own` where the firmware lies on the flash itself.
 
         As short as can be: MicroPython keeps the path of each module in its heap, and on a chip
         it is the name alone.
         """
-        places = [self.modules] if bare else [self.stand_ins, self.modules]
+        places = ([] if bare else [self.stand_ins]) + ([self.modules] if own else [])
         return ":".join([*(os.path.relpath(place, folder) for place in places), ".frozen"])
 
 

@@ -99,6 +99,10 @@ _ON_DEMAND = {
     "sensor_report",
     "sensor_settings",
     "trust",
+    # Starting, and updates: see "Updates" in docs/firmware.md.
+    *("boot", "main", "slots", "crash", "startup", "guard", "safe", "slot_changes", "release"),
+    *("update", "update_fetch", "update_check", "update_install", "update_apply"),
+    *("ed25519", "sha512"),
 }
 # What a node with the most sensors of the plan holds of drivers, and what they share.
 _DRIVERS = ("__init__", "sensirion", "sht4x", "scd4x", "bme280", "edges", "contact")
