@@ -151,7 +151,7 @@ def a_cut_while_a_full_outbox_gives_up_its_oldest_loses_no_other():
         _powered(flash, max_bytes, story, 44, 0)
         found = _found_after(flash, max_bytes, story)
         # Of each log the newest, without a gap: nine packs a segment, two segments at least.
-        order = list(story.taken)
+        order = sorted(story.taken)
         kept = [key for key in order if key in found]
         assert kept == order[len(order) - len(kept) :], (cut_after, len(order), len(kept))
         assert len(kept) >= min(len(order), 18), (cut_after, len(order), len(kept))
