@@ -19,11 +19,12 @@ from diary import note
 from link import Link
 from micropython import const
 from outbox import Outbox, OutboxError
+from release import FIRMWARE
 from sender import Sender
 from senml import encode, number
 from sensing import Sensors
 from session import Session
-from settings import FIRMWARE, Settings
+from settings import Settings
 
 _WATCHDOG_MS = const(60_000)
 _WATCH_EVERY_MS = const(2_000)
@@ -49,7 +50,11 @@ class App:
         self._boots, self._reset = seldom.load("startup").count_start()
         self.outbox = Outbox(_PACKS, settings.outbox_bytes, random_u32)
         self.clock = Clock(
-            machine.RTC().memory, Anchors(_PACKS + "/anchors", self.outbox), random_u32
+            machine.RTC().memory,
+            Anchors(_PACKS + "/anchors", self.outbox),
+            random_u32,
+            seldom.load("known_time").begin,
+            settings.life == "battery",
         )
         bus = settings.i2c
         i2c = machine.I2C(
@@ -87,7 +92,15 @@ class App:
         state = {"boots": self._boots, "reset": self._reset, "sensors": self.sensors.names}
         if self.sensors.failing:
             state["failing"] = self.sensors.failing
+        state["uptime"] = self._uptime_s()
+        if self.link.rssi_dbm is not None:
+            state["rssi"] = self.link.rssi_dbm
+        if self.clock.drift_ppm is not None:
+            state["drift_ppm"] = self.clock.drift_ppm
         return state
+
+    def _uptime_s(self) -> int:
+        return int(time.time()) - self._started_s
 
     async def _perform(self, command):
         # Loaded for each command and dropped again: most nodes never get one.
@@ -95,6 +108,10 @@ class App:
         return await seldom.load("commands").carry_out(self, command)
 
     # -- sampling --------------------------------------------------------------------------
+
+    async def sensors_found(self):
+        """What is on the bus is known."""
+        self.sensors.find()
 
     async def sample(self):
         """One round: what the sensors give becomes a pack in the outbox."""
@@ -126,7 +143,7 @@ class App:
         if rssi_dbm is not None:
             health.append((number("rssi"), rssi_dbm))
         if self._cycle % self.settings.health_every == 0:
-            health.append((number("uptime"), int(time.time()) - self._started_s))
+            health.append((number("uptime"), self._uptime_s()))
             gc.collect()
             health.append((number("heap_free"), gc.mem_free()))
             # Outside MicroPython's heap, where TLS lives.
@@ -170,6 +187,8 @@ class App:
 
     async def run(self):
         """Never returns."""
+        if self.settings.life == "battery":
+            await seldom.load("battery").wake(self, self._sampled_ms)
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
         self.sensors.find()
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]

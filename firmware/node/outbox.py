@@ -171,19 +171,7 @@ class Outbox:
 
     def _drop_oldest(self):
         """Gives up the oldest segment with what it still holds; counted in `dropped`."""
-        if len(self._logs) < 2:
-            return
-        held = self.held
-        end = self._start(self.oldest + 1)
-        for position in [p for p in self.open if p < end]:
-            self.settle(position)
-        for cursor in (self._scan, self._split, self._fresh):
-            if cursor and cursor[0] < end:
-                cursor[:] = (end, self._firsts[1])
-        self.dropped += held - self.held
-        # Deleted first: on a full flash there may be no room to write down that it goes.
-        self._delete_oldest()
-        self.save()
+        seldom.load("outbox_full").drop_oldest(self)
 
     # -- fetching and settling --------------------------------------------------------------
 
@@ -230,6 +218,16 @@ class Outbox:
         self._turn = False
         return self._scan
 
+    def _ends_backlog(self, cursor, record) -> bool:
+        """Whether what is left of the backlog can't be read, in the segment that it ends in."""
+        end = self._split if cursor is self._scan else None
+        if not end or end[0] // SEGMENT_SIZE != cursor[0] // SEGMENT_SIZE:
+            return False
+        if record and record[0] < end[0]:
+            return False
+        self.dropped += end[1] - cursor[1]
+        return True
+
     def _merge(self):
         """The backlog is fetched: one cursor is enough again."""
         self._scan = self._fresh
@@ -244,12 +242,9 @@ class Outbox:
             if not self._left(cursor):
                 return None
             record = self._peek(cursor[0], True)
-            end = self._split if self._split and cursor is self._scan else None
-            if end and end[0] // SEGMENT_SIZE == cursor[0] // SEGMENT_SIZE:
-                if not record or record[0] >= end[0]:
-                    self.dropped += end[1] - cursor[1]
-                    self._merge()
-                    continue
+            if self._ends_backlog(cursor, record):
+                self._merge()
+                continue
             if not record:
                 self._leave(cursor)
                 continue
@@ -291,14 +286,20 @@ class Outbox:
                 first = seq
         return first
 
+    def _unfetched(self, index: int) -> int:
+        """How many packs of a segment were not fetched yet; `index` counts from the oldest."""
+        at = self._scan[0] // SEGMENT_SIZE - self.oldest
+        if index < at:
+            return 0
+        done = self._scan[1] if index == at else self._firsts[index]
+        return self._firsts[index] + self._counts[index] - done
+
     def older_logs(self):
         """The logs before this one of which packs are still held."""
         logs = {self.log_of(position) for position in self.open}
-        at = self._scan[0] // SEGMENT_SIZE - self.oldest
-        for index in range(at, len(self._logs)):
-            done = self._scan[1] if index == at else self._firsts[index]
-            if done < self._firsts[index] + self._counts[index]:
-                logs.add(self._logs[index])
+        for index, log in enumerate(self._logs):
+            if log != self.log and log not in logs and self._unfetched(index):
+                logs.add(log)
         logs.discard(self.log)
         return logs
 
@@ -309,15 +310,7 @@ class Outbox:
 
     def reject(self, position: int, pack):
         """Moves a pack that can't be delivered to the reject file: the latest 4 to 8 KiB."""
-        path = self._directory + "/rejects"
-        try:
-            if os.stat(path)[6] > SEGMENT_SIZE:
-                os.rename(path, path + ".old")
-        except OSError:
-            pass  # There is none yet.
-        with open(path, "ab") as file:
-            file.write(pack)
-            file.write(b"\n")
+        seldom.load("outbox_full").reject(self._directory + "/rejects", pack)
         self.rejected += 1
         self.settle(position)
         self.save()
@@ -334,14 +327,14 @@ class Outbox:
         """Makes what is settled last, and deletes segments in which nothing is held."""
         held = sorted(self.open)
         scan = self._scan
-        split = self._split or (0, 0)
+        split = self._split or [0, 0]
         fresh = self._fresh if self._split else split
         # What there is no room for is fetched again after a restart.
         for position in reversed(held[_OPEN_MAX:]):
             if self._split and position >= split[0]:
-                fresh = (position, self.open[position])
+                fresh = [position, self.open[position]]
             else:
-                scan = (position, self.open[position])
+                scan = [position, self.open[position]]
         held = held[:_OPEN_MAX]
         counts = self.dropped, self.rejected, self.log, self.next
         data = struct.pack(_DONE, _DONE_MAGIC, *counts, *scan, *split, *fresh, len(held))

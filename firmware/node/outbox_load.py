@@ -91,7 +91,7 @@ def _finish_counts(box):
 
 
 def _clear_torn(box):
-    """A segment that was created when the power failed holds nothing, and takes no other's place."""
+    """A segment that was being created when power failed is empty: it takes no other's place."""
     if os.stat(box._path(box.newest))[6]:
         return
     start = box._start(box.newest)

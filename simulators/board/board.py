@@ -98,6 +98,7 @@ class VirtualBoard:
         self.flash.mkdir(parents=True, exist_ok=True)
         (self.flash / "config.json").write_text(json.dumps(self._config))
         self._rtc_memory.unlink(missing_ok=True)
+        self._rtc_memory.with_name("rtc.bin.set").unlink(missing_ok=True)
         self.chips.power_cycle()
         if not self._wire_port:
             self._wire_port = await self._wire.start()

@@ -256,7 +256,7 @@ async def test_settings_are_taken_saved_and_announced(
         await board.start()
         await eventually(lambda: gateway.presences[-1].get("boots") == 2)
         assert gateway.presences[-1]["settings"] == 7
-    saved = json.loads((board.flash / "settings.json").read_text())
+    saved = json.loads((board.flash / "settings.json").read_text().splitlines()[0])
     assert saved == {"version": 7, "interval_s": 2}
 
 

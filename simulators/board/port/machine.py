@@ -51,6 +51,9 @@ class RTC:
         with open(path, "wb") as file:
             file.write(data)
 
+    def datetime(self, date):
+        __getattr__("set_rtc")(date)
+
 
 def __getattr__(name):
     # Loaded when used and dropped again: what stands in for the chip's own, which lies in its ROM,

@@ -4,6 +4,7 @@ UART, ADC, and resets, which end the program at once.
 
 import os
 import struct
+import time
 
 import utime
 import wire
@@ -36,6 +37,14 @@ def reset():
 
 def deepsleep(time_ms=0):
     _stop(DEEPSLEEP_RESET, time_ms)
+
+
+def set_rtc(date):
+    year, month, day, _, hour, minute, second, _ = date
+    wanted = time.mktime((year, month, day, hour, minute, second, 0, 0))
+    time._set_by_s += wanted - time.time()
+    with open(os.getenv("BOARD_RTC_MEMORY") + ".set", "w") as file:
+        file.write(str(time._set_by_s))
 
 
 class UART:

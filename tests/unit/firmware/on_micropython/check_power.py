@@ -55,7 +55,7 @@ def _live(box, story, packs, settle_every, splits):
             box.save()
 
 
-def _powered(flash, max_bytes, story, packs, settle_every, splits=False):
+def _powered(flash, max_bytes, story, packs, settle_every, splits=False):  # noqa: PLR0917
     """One life; returns whether the power lasted."""
     try:
         vfs.mount(vfs.VfsLfs2(flash), "/flash")

@@ -1,0 +1,15 @@
+"""What `network.WLAN` is asked for seldom."""
+
+import network
+
+
+def config(what):
+    return {"ssid": network.WLAN._ssid, "bssid": b"\x02preau", "channel": 6}[what]
+
+
+def ifconfig(addresses=None):
+    if addresses is not None:
+        network.WLAN._addresses = tuple(addresses)
+    return getattr(
+        network.WLAN, "_addresses", ("192.0.2.17", "255.255.255.0", "192.0.2.1", "192.0.2.1")
+    )
