@@ -35,6 +35,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log: _Log | None = None
     first: _Whole | None = None
     next: _Whole | None = None
+    older: tuple[_Log, ...] | None = None
+    """Its earlier logs of which it still holds packs; `None` where it does not say."""
     dropped: _Whole | None = None
     """Packs that a full outbox has let go."""
     rejected: _Whole | None = None
@@ -43,6 +45,11 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failing: tuple[_Text, ...] = ()
     asleep: bool = False
     next_wake: _Whole | None = None
+    awake_ms: _Whole | None = None
+    radio_ms: _Whole | None = None
+    """How long its last wake with the radio on took, and the radio of that."""
+    settings_error: _Text | None = None
+    """Why it does not have the settings that it was sent."""
 
 
 _decoder: Final = msgspec.json.Decoder(Presence)
@@ -88,6 +95,13 @@ class NodeRegistry:
         """The last presence of `node`."""
         return self._presences.get(node)
 
+    def awake_at_ms(self, node: str) -> int | None:
+        """When `node`, asleep now, has said that it sends again."""
+        presence = self._presences.get(node)
+        if presence is None or not presence.asleep or presence.next_wake is None:
+            return None
+        return presence.next_wake * 1000
+
     def let_go(self) -> int:
         """How many packs the nodes count as dropped or rejected, all together."""
         return sum((p.dropped or 0) + (p.rejected or 0) for p in self._presences.values())
@@ -105,4 +119,6 @@ def _farewell(known: Presence, last: Presence) -> Presence:
         hello=last.hello,
         asleep=last.asleep,
         next_wake=last.next_wake,
+        awake_ms=known.awake_ms if last.awake_ms is None else last.awake_ms,
+        radio_ms=known.radio_ms if last.radio_ms is None else last.radio_ms,
     )
