@@ -33,6 +33,10 @@ _LINK_GRACE_MS = const(900_000)
 _PACK_SIZE = const(768)
 _COLLECT_EVERY = const(4096)
 
+# Names are never given back: MicroPython keeps them in tables that double. These modules' names
+# come first, while there is a piece of the heap that is large enough.
+_NAMED_EARLY = ("known_time", "joining", "mqtt_open", "presence", "command_log", "commands")
+
 # Not "outbox": beside `outbox.mpy` a folder of that name would be imported instead of it.
 _PACKS = const("packs")
 
@@ -41,19 +45,23 @@ def random_u32() -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
+def _begin_epoch():
+    return seldom.run("known_time", "begin")
+
+
 class App:
     def __init__(self):
         self.settings = settings = Settings()
         # Kept, since in a heap full of small things there is no room for large ones later.
         self._pack = bytearray(_PACK_SIZE)
         self.node = machine.unique_id().hex()
-        self._boots, self._reset = seldom.load("startup").count_start()
+        self._boots, self._reset = seldom.run("startup", "count_start")
         self.outbox = Outbox(_PACKS, settings.outbox_bytes, random_u32)
         self.clock = Clock(
             machine.RTC().memory,
             Anchors(_PACKS + "/anchors", self.outbox),
             random_u32,
-            seldom.load("known_time").begin,
+            _begin_epoch,
             settings.life == "battery",
         )
         bus = settings.i2c
@@ -197,11 +205,18 @@ class App:
         await asyncio.gather(*tasks)
 
 
+def _name_early():
+    # Apart from `main`, which stays for ever with the last of them in its frame.
+    for name in _NAMED_EARLY:
+        seldom.load(name)
+
+
 def main():
     """Runs the node; a defect that gets this far restarts the chip rather than stop it."""
     gc.collect()
     # Early and often: what lives long stays together, and the free part of the heap whole.
     gc.threshold(_COLLECT_EVERY)
+    _name_early()
     try:
         asyncio.run(App().run())
     except Exception as error:

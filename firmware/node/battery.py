@@ -17,7 +17,7 @@ from diary import note
 from micropython import const
 
 # Magic, samples since the radio was on, failures in a row, BSSID, SSID, four addresses.
-_MEMORY = const("<4sBB6s33p16s")
+_MEMORY = const("<4sBB6sB32s16s")
 _MAGIC = const(b"PRB1")
 _SIZE = const(61)
 _WATCHDOG_MS = const(120_000)
@@ -36,11 +36,15 @@ def _restore():
         return None
     if binascii.crc32(data[:_SIZE]) != struct.unpack_from("<I", data, _SIZE)[0]:
         return None
-    _, samples, failures, bssid, ssid, addresses = struct.unpack(_MEMORY, data)
+    _, samples, failures, bssid, length, ssid, addresses = struct.unpack(_MEMORY, data[:_SIZE])
     cached = None
-    if ssid:
+    if length:
         parts = [addresses[at : at + 4] for at in range(0, 16, 4)]
-        cached = ssid.decode(), bssid, [".".join(str(byte) for byte in part) for part in parts]
+        cached = (
+            ssid[:length].decode(),
+            bssid,
+            [".".join(str(byte) for byte in part) for part in parts],
+        )
     return [samples, failures, cached]
 
 
@@ -48,8 +52,8 @@ def _keep(samples: int, failures: int, cached):
     ssid, bssid, texts = cached or ("", b"", ())
     addresses = bytes(int(part) for text in texts for part in text.split("."))
     name = ssid.encode()
-    data = struct.pack("<4sBB6s", _MAGIC, min(samples, 255), failures, bssid)
-    data += struct.pack("B32s16s", len(name), name, addresses)
+    samples = min(samples, 255)
+    data = struct.pack(_MEMORY, _MAGIC, samples, failures, bssid, len(name), name, addresses)
     memory = machine.RTC().memory
     memory(bytes(memory()[:MEMORY_SIZE]) + data + struct.pack("<I", binascii.crc32(data)))
 
@@ -83,7 +87,9 @@ async def _radio(app, started_ms) -> bool:
         if link.client:
             now_s = app.clock.now()
             wake_s = app.settings.interval_s * app.settings.wifi_every
-            farewell = seldom.load("presence").encode_asleep(
+            farewell = seldom.run(
+                "presence",
+                "encode_asleep",
                 session.hello,
                 now_s + wake_s if now_s else None,
                 time.ticks_diff(time.ticks_ms(), started_ms),

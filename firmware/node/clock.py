@@ -88,7 +88,7 @@ class Anchors:
 
     def add(self, epoch: int, rtc_s: int, unix_s: int, ms: int):
         """Writes an anchor durably, and drops those whose packs have all left the outbox."""
-        seldom.load("known_time").add_anchor(self, (epoch, rtc_s, unix_s, ms, self.outbox.newest))
+        seldom.run("known_time", "add_anchor", self, (epoch, rtc_s, unix_s, ms, self.outbox.newest))
 
 
 class Clock:
@@ -213,4 +213,4 @@ class Clock:
 
     def set(self, unix_s) -> bool:
         """Takes the time from a source that is trusted with it; refuses what is no time."""
-        return seldom.load("known_time").set_clock(self, unix_s)
+        return seldom.run("known_time", "set_clock", self, unix_s)

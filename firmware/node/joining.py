@@ -64,15 +64,9 @@ async def connect(link, client, will, topics):
         raise OSError("no broker is configured")
     tls = broker.get("tls", False)
     port = broker.get("port", 8883 if tls else 1883)
-    opening = seldom.load("mqtt_open")
-    await opening.connect(
-        client,
-        host,
-        port,
-        broker.get("user") or link.node,
-        broker.get("password"),
-        will,
-        seldom.load("trust").tls_context(broker.get("ca", [])) if tls else None,
+    context = seldom.run("trust", "tls_context", broker.get("ca", [])) if tls else None
+    user, password = broker.get("user") or link.node, broker.get("password")
+    await seldom.wait(
+        "mqtt_open", "connect", client, host, port, user, password, will, context, topics
     )
-    await opening.subscribe(client, topics)
     note("link: connected to {}:{}".format(host, port))

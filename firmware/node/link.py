@@ -71,7 +71,7 @@ class Link:
         """Joins, connects, and returns when that has failed or ended."""
         self._tried_ms = time.ticks_ms()
         try:
-            await seldom.load("joining").join(self)
+            await seldom.wait("joining", "join", self)
             await self._connected()
         except (OSError, MqttError, ValueError) as error:
             # ValueError is how mbedTLS refuses a certificate.
@@ -94,7 +94,7 @@ class Link:
         will = session.begin()
         tasks = []
         try:
-            await seldom.load("joining").connect(self, client, will, session.topics)
+            await seldom.wait("joining", "connect", self, client, will, session.topics)
             client.checked_ms = time.ticks_ms()
             self.client = client
             tasks = [

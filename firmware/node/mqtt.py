@@ -47,14 +47,14 @@ class Client:
     from `run` and must be quick; what it raises ends the connection.
     """
 
-    _reader: asyncio.StreamReader
-    _writer: asyncio.StreamWriter
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
 
     def __init__(self, client_id: str, on_message, keepalive_s: int = 60):
         self._client_id = client_id
         self._on_message = on_message
         self._keepalive_ms = keepalive_s * 1000
-        self._opened = False
+        self.opened = False
         self._sending = asyncio.Lock()
         self._acknowledged = asyncio.Event()
         self._unacked: dict = {}
@@ -95,8 +95,8 @@ class Client:
             self._check()
             try:
                 for part in parts:
-                    self._writer.write(part)
-                await asyncio.wait_for_ms(self._writer.drain(), _IO_TIMEOUT_MS)
+                    self.writer.write(part)
+                await asyncio.wait_for_ms(self.writer.drain(), _IO_TIMEOUT_MS)
             except (OSError, asyncio.TimeoutError) as error:
                 self.fail(error)
                 self._check()
@@ -117,7 +117,7 @@ class Client:
             while True:
                 first: bytes | None
                 try:
-                    first = await asyncio.wait_for_ms(self._reader.readexactly(1), 1000)
+                    first = await asyncio.wait_for_ms(self.reader.readexactly(1), 1000)
                 except asyncio.TimeoutError:
                     first = None
                 if first:
@@ -156,9 +156,9 @@ class Client:
         elif kind == _PINGRESP and size == 0:
             pass
         elif kind == _PUBACK and size == 2:
-            self._settle(struct.unpack(">H", await self._reader.readexactly(2))[0])
+            self._settle(struct.unpack(">H", await self.reader.readexactly(2))[0])
         elif kind == _SUBACK and 2 < size < 64:
-            body = await self._reader.readexactly(size)
+            body = await self.reader.readexactly(size)
             self._settle(struct.unpack(">H", body)[0])
             if 0x80 in body[2:]:
                 raise MqttError("subscription refused")
@@ -172,7 +172,7 @@ class Client:
     async def _remaining_length(self) -> int:
         size = shift = 0
         while True:
-            byte = (await self._reader.readexactly(1))[0]
+            byte = (await self.reader.readexactly(1))[0]
             size |= (byte & 0x7F) << shift
             if not byte & 0x80:
                 return size
@@ -182,15 +182,15 @@ class Client:
 
     async def _message(self, first: int, size: int):
         qos = first >> 1 & 3
-        topic_size = struct.unpack(">H", await self._reader.readexactly(2))[0]
+        topic_size = struct.unpack(">H", await self.reader.readexactly(2))[0]
         head_size = 2 + topic_size + (2 if qos else 0)
         if topic_size > 128 or size < head_size or qos > 1:
             raise MqttError("malformed publish")
         try:
-            topic = (await self._reader.readexactly(topic_size)).decode()
+            topic = (await self.reader.readexactly(topic_size)).decode()
         except UnicodeError:
             raise MqttError("topic is no text")
-        packet_id = (await self._reader.readexactly(2)) if qos else None
+        packet_id = (await self.reader.readexactly(2)) if qos else None
         payload = await self._payload(size - head_size)
         if payload is not None:
             self._on_message(topic, payload)
@@ -199,22 +199,22 @@ class Client:
 
     async def _payload(self, size: int):
         if size <= _PAYLOAD_MAX:
-            return await self._reader.readexactly(size)
+            return await self.reader.readexactly(size)
         # The heap of a node must not be at the mercy of who may publish to it.
         while size:
-            size -= len(await self._reader.readexactly(min(size, 256)))
+            size -= len(await self.reader.readexactly(min(size, 256)))
         return None
 
     async def close(self):
         """Says goodbye as far as the connection still carries it, and frees the socket."""
-        if not self._opened:
+        if not self.opened:
             return
-        self._opened = False
+        self.opened = False
         try:
             if not self._failure:
                 await self._send(b"\xe0\x00")
         except MqttError:
             pass  # It is being closed: nothing is lost that was not lost already.
         self.fail(MqttError("closed"))
-        self._writer.close()
-        await self._writer.wait_closed()
+        self.writer.close()
+        await self.writer.wait_closed()

@@ -32,12 +32,18 @@ def encode_connect(client_id, user, password, will, keepalive_s) -> bytes:
     return b"\x10" + _length(len(body)) + body
 
 
-async def connect(client, host, port, user=None, password=None, will=None, ssl=None):
-    """`ssl` is an SSLContext or None. Raises MqttError or OSError, ValueError for a certificate."""
+async def connect(client, host, port, user, password, will, ssl, topics):
+    """`ssl` is an SSLContext or None. Asks for `topics` with QoS 1; where that is refused the
+    connection ends from within `run`. Raises MqttError or OSError, ValueError for a certificate.
+    """
     try:
         await asyncio.wait_for_ms(_open(client, host, port, user, password, will, ssl), _TIMEOUT_MS)
     except (asyncio.TimeoutError, EOFError):
         raise MqttError("no answer from {}:{}".format(host, port))
+    body = struct.pack(">H", await client._claim_id())
+    for topic in topics:
+        body += _text(topic) + b"\x01"
+    await client._send(b"\x82" + _length(len(body)) + body)
 
 
 async def _open(client, host, port, user, password, will, ssl):
@@ -45,23 +51,15 @@ async def _open(client, host, port, user, password, will, ssl):
         opening = asyncio.open_connection(host, port, ssl=ssl, server_hostname=host)
     else:
         opening = asyncio.open_connection(host, port)
-    client._reader, client._writer = await opening
-    client._opened = True
+    client.reader, client.writer = await opening
+    client.opened = True
     await client._send(
         encode_connect(client._client_id, user, password, will, client._keepalive_ms // 1000)
     )
-    answer = await client._reader.readexactly(4)
+    answer = await client.reader.readexactly(4)
     if answer[0] != _CONNACK or answer[1] != 2:
         raise MqttError("not an MQTT broker: {!r}".format(answer))
     if answer[3]:
         # 4: wrong user or password, 5: not authorised (MQTT 3.1.1 §3.2.2.3).
         raise MqttError("broker refuses with code {}".format(answer[3]))
     client._heard_ms = time.ticks_ms()
-
-
-async def subscribe(client, topics):
-    """Asks for `topics` with QoS 1; a refusal ends the connection from within `run`."""
-    body = struct.pack(">H", await client._claim_id())
-    for topic in topics:
-        body += _text(topic) + b"\x01"
-    await client._send(b"\x82" + _length(len(body)) + body)

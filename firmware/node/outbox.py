@@ -73,7 +73,7 @@ class Outbox:
         self.log = self.next = 0
         self.dropped = self.rejected = 0
         self.damaged = False
-        seldom.load("outbox_load").load(self)
+        seldom.run("outbox_load", "load", self)
 
     @property
     def newest(self) -> int:
@@ -171,7 +171,7 @@ class Outbox:
 
     def _drop_oldest(self):
         """Gives up the oldest segment with what it still holds; counted in `dropped`."""
-        seldom.load("outbox_full").drop_oldest(self)
+        seldom.run("outbox_full", "drop_oldest", self)
 
     # -- fetching and settling --------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class Outbox:
         except OSError:
             return None
         if mend and head:
-            return seldom.load("outbox_mend").next_whole(self, position + 1)
+            return seldom.run("outbox_mend", "next_whole", self, position + 1)
         return None
 
     def split(self):
@@ -310,7 +310,7 @@ class Outbox:
 
     def reject(self, position: int, pack):
         """Moves a pack that can't be delivered to the reject file: the latest 4 to 8 KiB."""
-        seldom.load("outbox_full").reject(self._directory + "/rejects", pack)
+        seldom.run("outbox_full", "reject", self._directory + "/rejects", pack)
         self.rejected += 1
         self.settle(position)
         self.save()

@@ -96,8 +96,9 @@ def _clear_torn(box):
         return
     start = box._start(box.newest)
     os.remove(box._path(box.newest))
-    for name in ("_logs", "_firsts", "_counts"):
-        setattr(box, name, getattr(box, name)[:-1])
+    box._logs = box._logs[:-1]
+    box._firsts = box._firsts[:-1]
+    box._counts = box._counts[:-1]
     for cursor in (box._scan, box._split, box._fresh):
         if cursor and cursor[0] >= start:
             cursor[:] = (start, 1)  # Where the new log begins.

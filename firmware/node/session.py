@@ -77,8 +77,8 @@ class Session:
     # -- presence --------------------------------------------------------------------------
 
     def presence(self) -> bytes:
-        return seldom.load("presence").encode(
-            self.hello, self._settings, self._outbox, self._describe()
+        return seldom.run(
+            "presence", "encode", self.hello, self._settings, self._outbox, self._describe()
         )
 
     async def _presence_loop(self, client):
@@ -181,7 +181,7 @@ class Session:
 
     def _queue(self, command):
         # Its id is on flash before the broker has its acknowledgement.
-        seldom.load("commands").accept(command, self._commands, self._running)
+        seldom.run("command_log", "accept", command, self._commands, self._running)
         self._commanded.set()
 
     async def _command_loop(self, client):

@@ -27,10 +27,10 @@ class Settings:
     error: str
 
     def __init__(self):
-        seldom.load("settings_load").load(self)
+        seldom.run("settings_load", "load", self)
 
     def update(self, desired) -> bool:
         """Saves and applies newer settings; says whether presence has something new to tell of
         them. What is refused is told there, with the reason, and changes nothing.
         """
-        return seldom.load("settings_load").update(self, desired)
+        return seldom.run("settings_load", "update", self, desired)

@@ -9,7 +9,7 @@ import pytest
 from simulators.board.program import SOURCES, Program, find_compiler
 from tests.unit.firmware.micropython import run_micropython
 
-LOADED_SELDOM = re.compile(r'seldom\.load\("(\w+)"\)')
+LOADED_SELDOM = re.compile(r'seldom\.(?:load|run|wait)\(\s*"(\w+)"')
 
 
 def board_says(program: Program, folder: Path, script: str, **environment: str) -> list[str]:
