@@ -113,7 +113,11 @@ class App:
     async def _perform(self, command):
         # Loaded for each command and dropped again: most nodes never get one.
         gc.collect()
-        return await seldom.load("commands").carry_out(self, command)
+        reply, afterwards = await seldom.load("commands").carry_out(self, command)
+        # Before it is sent, and before what follows: a restart must find it done.
+        kept = {"ok": True} if "log" in reply else reply
+        seldom.run("command_log", "remember", command["id"], kept)
+        return reply, afterwards
 
     # -- sampling --------------------------------------------------------------------------
 

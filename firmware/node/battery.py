@@ -26,6 +26,7 @@ _RADIO_MAX_MS = const(30_000)
 _RECEIPT_MS = const(2_000)
 # A command comes right after the presence that asks for it.
 _LINGER_MS = const(500)
+_GOODBYE_MS = const(1_000)
 _FAILURES_MAX = const(4)
 
 
@@ -101,7 +102,11 @@ async def _radio(app, started_ms) -> bool:
     except Exception as error:  # Whatever it is, the node sleeps and tries again.
         note("battery:", repr(error))
     attempt.cancel()
-    await asyncio.sleep_ms(0)
+    try:
+        # It says goodbye to the broker, which would send the will otherwise.
+        await asyncio.wait_for_ms(attempt, _GOODBYE_MS)
+    except (asyncio.CancelledError, asyncio.TimeoutError):
+        pass
     served = session.served
     link.wlan.active(False)
     return served
@@ -119,7 +124,7 @@ async def _until_done(app, attempt, on_ms):
             return
         if not app.link.client or app.session.commanded:
             moved_ms = now_ms
-        elif app.outbox.held != held or (held and not app.session.served and held < 0):
+        elif app.outbox.held != held:
             held = app.outbox.held
             moved_ms = now_ms
         wait_ms = _LINGER_MS if app.session.served and not held else _RECEIPT_MS

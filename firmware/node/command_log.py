@@ -1,8 +1,8 @@
 """Which commands were taken lately, and their replies. Loaded for each command and dropped.
 
 A command's id is on flash before the broker gets its acknowledgement, and so before anything is
-done: what comes again, after a restart too, is answered and not done again. The file is a list of
-[id, reply, or null while it is under way].
+done: what comes again, after a restart too, is answered and not done again. The file has a line a
+command: id, tab, reply as JSON.
 """
 
 import json
@@ -10,28 +10,35 @@ import os
 
 from micropython import const
 
-_FILE = "commands.json"
+_FILE = "commands.txt"
 _KEPT = const(16)
 _QUEUED_MAX = const(4)
 _TEXT_MAX = const(32)
 
 
-def _remembered():
+def _lines():
+    """(id, reply as JSON) of each, the oldest first; a damaged line is forgotten."""
     try:
         with open(_FILE) as file:
-            known = json.loads(file.read())
+            for line in file:
+                identity, tab, reply = line.partition("\t")
+                if tab and reply.endswith("}\n"):
+                    yield identity, reply
     except (OSError, ValueError):
-        return []
-    if not isinstance(known, list):
-        return []
-    return [entry for entry in known if isinstance(entry, list) and len(entry) == 2]
+        return
 
 
-def remember(identity: str, reply):
-    known = [entry for entry in _remembered() if entry[0] != identity]
-    known.append([identity, reply])
+def remember(identity: str, reply: dict):
+    """Puts down the reply to a command, which is empty while it is under way."""
+    others = sum(1 for known, _ in _lines() if known != identity)
     with open(_FILE + ".new", "w") as file:
-        file.write(json.dumps(known[-_KEPT:]))
+        for known, text in _lines():
+            if known == identity:
+                continue
+            if others < _KEPT:
+                file.write(known + "\t" + text)
+            others -= 1
+        file.write("{}\t{}\n".format(identity, json.dumps(reply)))
         file.flush()
     os.rename(_FILE + ".new", _FILE)
 
@@ -42,19 +49,18 @@ def accept(command, waiting, running):
     """
     identity, do = command["id"], command["do"]
     for text in (identity, do):
-        if not isinstance(text, str) or not 0 < len(text) <= _TEXT_MAX:
+        if not isinstance(text, str) or not 0 < len(text) <= _TEXT_MAX or min(text) < " ":
             raise ValueError("id and do are texts of 1 to 32 characters")
     if identity == running or any(other["id"] == identity for other in waiting):
         return  # Its reply will come.
     if len(waiting) >= _QUEUED_MAX:
         raise ValueError("too many at once, {} is dropped".format(identity))
-    for known, reply in _remembered():
+    for known, text in _lines():
         # The log only reads, and is too long to be kept.
         if known == identity and do != "send_log":
-            if reply is None:
-                reply = {"ok": False, "error": "interrupted, nobody knows how far it got"}
+            reply = json.loads(text) or {"ok": False, "error": "interrupted, perhaps half done"}
             reply["id"] = identity
             waiting.append(reply)
             return
-    remember(identity, None)
+    remember(identity, {})
     waiting.append(command)

@@ -31,7 +31,6 @@ async def carry_out(app, command):
             afterwards = result
     except CommandError as error:
         reply = {"id": command["id"], "ok": False, "error": str(error)[:_ERROR_MAX]}
-    seldom.run("command_log", "remember", command["id"], {"ok": True} if "log" in reply else reply)
     note("command", command["do"], "ok" if reply["ok"] else reply["error"])
     return reply, afterwards
 
