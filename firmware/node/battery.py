@@ -85,31 +85,32 @@ async def _radio(app, started_ms) -> bool:
     attempt = asyncio.create_task(link.attempt())
     try:
         await _until_done(app, attempt, on_ms)
-        if link.client:
-            now_s = app.clock.now()
-            wake_s = app.settings.interval_s * app.settings.wifi_every
-            farewell = seldom.run(
-                "presence",
-                "encode_asleep",
-                session.hello,
-                now_s + wake_s if now_s else None,
-                time.ticks_diff(time.ticks_ms(), started_ms),
-                time.ticks_diff(time.ticks_ms(), on_ms),
-            )
-            await session.farewell(link.client, farewell)
-            await link.client.drained()
+        client = link.client
+        if client:
+            await _say_asleep(app, client, started_ms, on_ms)
         _remember_network(link)
     except Exception as error:  # Whatever it is, the node sleeps and tries again.
         note("battery:", repr(error))
     attempt.cancel()
     try:
-        # It says goodbye to the broker, which would send the will otherwise.
         await asyncio.wait_for_ms(attempt, _GOODBYE_MS)
     except (asyncio.CancelledError, asyncio.TimeoutError):
         pass
     served = session.served
     link.wlan.active(False)
     return served
+
+
+async def _say_asleep(app, client, started_ms, on_ms):
+    """The last presence, and goodbye to the broker: else it would send the will."""
+    now_s, now_ms = app.clock.now(), time.ticks_ms()
+    awake_ms, radio_ms = time.ticks_diff(now_ms, started_ms), time.ticks_diff(now_ms, on_ms)
+    next_wake = now_s + app.settings.interval_s * app.settings.wifi_every if now_s else None
+    said = seldom.run("presence", "encode_asleep", app.session.hello, next_wake, awake_ms, radio_ms)
+    await app.session.farewell(client, said)
+    await client.drained()
+    app.link.leaving = True
+    await client.close()
 
 
 async def _until_done(app, attempt, on_ms):

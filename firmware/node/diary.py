@@ -40,27 +40,24 @@ def note(*words):
 _last = ""
 
 
-def last_lines(size: int = 1600):
-    """The latest lines, the oldest first, of about `size` bytes at most."""
+def last_lines(most: int = 16):
+    """The latest lines, the oldest first."""
     lines: list[str] = []
-    for path in (_NOW, _BEFORE):
+    for path in (_BEFORE, _NOW):
         try:
             with open(path, "rb") as file:
-                length = file.seek(0, 2)
-                file.seek(max(0, length - size))
-                # Cut wherever it begins: what is no whole line or no text there is let go.
-                found = file.read().split(b"\n")[1 if length > size else 0 : -1]
+                file.seek(max(0, file.seek(0, 2) - most * _WIDTH))
+                for line in file:
+                    if _is_text(line):
+                        lines.append(str(line, "utf-8").strip())
+                        del lines[:-most]
         except OSError:
-            continue
-        lines = [str(line, "utf-8") for line in found if _is_text(line)] + lines
-        size -= min(size, length)
-        if not size:
-            break
+            continue  # Not written yet.
     return lines
 
 
 def _is_text(line: bytes) -> bool:
     try:
-        return bool(str(line, "utf-8"))
+        return bool(str(line, "utf-8").strip())
     except ValueError:
         return False

@@ -40,6 +40,7 @@ class Link:
         self.wlan = network.WLAN(network.STA_IF)
         # What joins faster after a sleep: see `joining`.
         self.cached = None
+        self.leaving = False
         self.client: Client | None = None
 
     @property
@@ -75,7 +76,8 @@ class Link:
             await self._connected()
         except (OSError, MqttError, ValueError) as error:
             # ValueError is how mbedTLS refuses a certificate.
-            note("link:", error)
+            if not self.leaving:
+                note("link:", error)
         except Exception as error:  # The task's outer edge: a defect must not end it.
             self._defect(error)
         if not self._session.served:

@@ -85,6 +85,10 @@ class VirtualBoard:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def configure(self, **config: Any) -> None:
+        """Change what `config.json` says from the next `start` on."""
+        self._config |= config
+
     async def start(self) -> None:
         """Give it power: RTC and its memory begin anew, flash is as it was.
 

@@ -18,7 +18,7 @@ from tests.servers import (
 )
 
 NODE = "3c71bf4a2b10"
-SUBJECT_ALTERNATIVE = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+SUBJECT_ALTERNATIVE = "subjectAltName=DNS:localhost"
 
 
 def openssl(folder: Path, *arguments: str) -> None:
@@ -61,9 +61,9 @@ def broker(keys: Path) -> Iterator[tuple[Server, int]]:
         yield server, port
 
 
-def board_trusting(keys: Path, port: int, authority: str) -> VirtualBoard:
+def board_trusting(keys: Path, port: int, authority: str, host: str = "localhost") -> VirtualBoard:
     require_micropython()
-    address = {"host": "localhost", "port": port, "tls": True, "ca": ["other.der", "ca.der"]}
+    address = {"host": host, "port": port, "tls": True, "ca": ["other.der", "ca.der"]}
     board = VirtualBoard(
         NODE, keys / "board", ("localhost", port), interval_s=1, extra_config={"broker": address}
     )
@@ -90,3 +90,24 @@ async def test_a_node_refuses_a_broker_of_another_authority(
         # It has refused and come back to refuse again.
         await eventually(lambda: sum("not correctly signed" in x for x in board.output) >= 2)
         assert not any("connected" in line for line in board.output), list(board.output)
+
+
+async def test_a_node_refuses_a_broker_of_another_name(
+    keys: Path, broker: tuple[Server, int]
+) -> None:
+    """Signed by the town, but for another machine: whoever holds that certificate is no broker."""
+    async with board_trusting(keys, broker[1], "town", "127.0.0.1") as board:
+        await eventually(lambda: sum("does not match" in x for x in board.output) >= 2)
+        assert not any("connected" in line for line in board.output), list(board.output)
+
+
+async def test_the_next_broker_is_asked_when_the_first_is_none_of_ours(
+    keys: Path, broker: tuple[Server, int]
+) -> None:
+    board = board_trusting(keys, broker[1], "town")
+    tls = {"tls": True, "ca": ["ca.der"], "port": broker[1]}
+    brokers = [tls | {"host": "127.0.0.1"}, tls | {"host": "localhost"}]
+    board.configure(brokers=brokers)
+    async with board:
+        await eventually(lambda: any("connected to localhost" in line for line in board.output))
+    assert any("does not match" in line for line in board.output)
