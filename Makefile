@@ -12,7 +12,7 @@ GRAFANA_LOCK := requirements/grafana.txt
 GRAFANA := $(VENV)/grafana-client
 ARGS ?=
 
-.PHONY: setup demo test check bench chaos lock clean servers
+.PHONY: setup demo test check bench bench-firmware chaos lock clean servers
 
 setup: $(STAMP)
 
@@ -55,6 +55,9 @@ chaos: setup servers
 
 bench: setup servers
 	$(BIN)/python -m tests.bench.run $(ARGS)
+
+bench-firmware: setup servers
+	$(BIN)/python -m tests.bench.firmware $(ARGS)
 
 # Hashes without addresses, for every platform and Python version at once.
 lock:
