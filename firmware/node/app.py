@@ -32,6 +32,7 @@ _SAMPLE_GRACE_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
 _PACK_SIZE = const(768)
 _COLLECT_EVERY = const(4096)
+_LONG_PRESS_TICKS = const(15)
 
 # Names are never given back: MicroPython keeps them in tables that double. These modules' names
 # come first, while there is a piece of the heap that is large enough.
@@ -206,7 +207,24 @@ class App:
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
+        tasks.append(self._setup_loop())
         await asyncio.gather(*tasks)
+
+    async def _setup_loop(self):
+        """The set-up network: when nothing is configured, and when a long press asks for it."""
+        wanted = not (self.settings.wifi and self.settings.brokers[0].get("host"))
+        button = self.settings.button
+        while True:
+            if wanted:
+                await seldom.wait("portal", "open_for_a_while", self)
+            if button is None:
+                return
+            held = 0
+            while held < _LONG_PRESS_TICKS:
+                await asyncio.sleep_ms(200)
+                # Pressed, it connects the pin to ground.
+                held = 0 if machine.Pin(button, machine.Pin.IN).value() else held + 1
+            wanted = True
 
 
 def _name_early():

@@ -23,6 +23,9 @@ class Settings:
     health_every: int
     life: str
     wifi_every: int
+    setup_code: str
+    setup_port: int
+    button: int
     version: int
     error: str
 

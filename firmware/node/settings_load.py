@@ -91,6 +91,10 @@ def load(settings):
     # None: asked for by DHCP; "cached": the address of the last time; or a list of address,
     # mask, gateway and name server.
     settings.ip = config.get("ip")
+    # Of the slip that came with the node; the pin of a button that asks for the set-up network.
+    settings.setup_code = config.get("setup_code")
+    settings.setup_port = config.get("setup_port", 80)
+    settings.button = config.get("button")
     settings.version = 0
     # Why what the gateway wants is not so, for presence; None when it is.
     settings.error = None

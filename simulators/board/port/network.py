@@ -7,6 +7,8 @@ import sys
 import wire
 
 STA_IF = 0
+AP_IF = 1
+AUTH_WPA2_PSK = 3
 
 
 class WLAN:
@@ -14,8 +16,8 @@ class WLAN:
     _ssid = None
 
     def __init__(self, interface=STA_IF):
-        if interface != STA_IF:
-            raise ValueError("only the station is there")
+        if interface not in (STA_IF, AP_IF):
+            raise ValueError("no such interface")
 
     def active(self, active=None):
         if active is not None:

@@ -3,7 +3,11 @@
 import network
 
 
-def config(what):
+def config(what=None, **point):
+    if point:
+        if point["security"] != network.AUTH_WPA2_PSK or len(point["key"]) < 8:
+            raise OSError("Wifi Invalid Argument")
+        return None
     return {"ssid": network.WLAN._ssid, "bssid": b"\x02preau", "channel": 6}[what]
 
 
