@@ -207,12 +207,13 @@ class App:
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
-        tasks.append(self._setup_loop())
+        configured = self.settings.wifi and self.settings.brokers[0].get("host")
+        if not configured or self.settings.button is not None:
+            tasks.append(self._setup_loop(not configured))
         await asyncio.gather(*tasks)
 
-    async def _setup_loop(self):
+    async def _setup_loop(self, wanted: bool):
         """The set-up network: when nothing is configured, and when a long press asks for it."""
-        wanted = not (self.settings.wifi and self.settings.brokers[0].get("host"))
         button = self.settings.button
         while True:
             if wanted:

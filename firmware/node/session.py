@@ -142,8 +142,9 @@ class Session:
         known = self._clock.known
         stored = data["stored"]
         if data.get("hello") == self.hello:
-            self._answered(True)
+            # First: if the heap has no room for it just now, presence is not answered yet.
             self._clock.answer(data["hello"], data.get("now"))
+            self._answered(True)
             if not stored:
                 # The gateway is there, perhaps again: what it may have missed need not wait.
                 self._sender.all_due()
