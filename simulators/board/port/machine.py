@@ -43,7 +43,7 @@ class RTC:
         if data is None:
             try:
                 with open(path, "rb") as file:
-                    return file.read()
+                    return file.read(os.stat(path)[6])
             except OSError:
                 return b""
         if len(data) > 2048:
