@@ -45,6 +45,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log: _Log | None = None
     first: _Whole | None = None
     next: _Whole | None = None
+    older: tuple[_Log, ...] | None = None
+    """Its earlier logs of which it still holds packs; `None` where it does not say."""
     dropped: _Whole | None = None
     """Packs that a full outbox has let go."""
     rejected: _Whole | None = None
@@ -56,6 +58,11 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     update: UpdateReport | None = None
     safe: _Whole | None = None
     """Given in safe mode, to which repeated crashes lead: link and updates only."""
+    awake_ms: _Whole | None = None
+    radio_ms: _Whole | None = None
+    """How long its last wake with the radio on took, and the radio of that."""
+    settings_error: _Text | None = None
+    """Why it does not have the settings that it was sent."""
 
 
 _decoder: Final = msgspec.json.Decoder(Presence)
@@ -102,6 +109,13 @@ class NodeRegistry:
         """The last presence of `node`."""
         return self._presences.get(node)
 
+    def awake_at_ms(self, node: str) -> int | None:
+        """When `node`, asleep now, has said that it sends again."""
+        presence = self._presences.get(node)
+        if presence is None or not presence.asleep or presence.next_wake is None:
+            return None
+        return presence.next_wake * 1000
+
     def let_go(self) -> int:
         """How many packs the nodes count as dropped or rejected, all together."""
         return sum((p.dropped or 0) + (p.rejected or 0) for p in self._presences.values())
@@ -119,4 +133,6 @@ def _farewell(known: Presence, last: Presence) -> Presence:
         hello=last.hello,
         asleep=last.asleep,
         next_wake=last.next_wake,
+        awake_ms=known.awake_ms if last.awake_ms is None else last.awake_ms,
+        radio_ms=known.radio_ms if last.radio_ms is None else last.radio_ms,
     )

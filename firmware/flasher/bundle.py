@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import firmware
+from firmware.compact import compact
 from gateway.firmware.bundle import Bundle, BundleError, Formats, Release, make_bundle
 from ingest.errors import ConfigurationError
 
@@ -46,13 +47,17 @@ def build_bundle(sources: Path = SOURCES, *, force: bool = False) -> Bundle:
     Raises `BundleError` for sources that can't be a bundle, `ConfigurationError` without compiler.
     """
     compiler = find_compiler()
+    texts = {
+        path.relative_to(sources): path.read_text(encoding="utf-8")
+        for path in sorted(sources.rglob("*.py"))
+    }
     with TemporaryDirectory(prefix="preau-firmware-") as scratch:
         files = {
-            source.relative_to(sources).with_suffix(".mpy").as_posix(): _compiled(
-                compiler, source, source.relative_to(sources), Path(scratch) / "out.mpy"
+            name.with_suffix(".mpy").as_posix(): _compiled(
+                compiler, name, text, Path(scratch) / "out.mpy"
             )
-            for source in sorted(sources.rglob("*.py"))
-            if source.relative_to(sources).as_posix() not in ROOT_SOURCES
+            for name, text in _compact(texts).items()
+            if name.as_posix() not in ROOT_SOURCES
         }
     release = replace(_release(sources), mpy=_byte_code_of(files), force=force)
     return make_bundle(release, files)
@@ -68,13 +73,21 @@ def flash_files(bundle: Bundle, public_keys: bytes, sources: Path = SOURCES) -> 
     return files
 
 
-def _compiled(compiler: Path, source: Path, name: Path, target: Path) -> bytes:
-    # Without line numbers, which are a tenth of a node's heap. The name within is relative, so
-    # that the bytes don't depend on where the sources lie.
-    command: list[str | Path] = [compiler, "-O3", "-s", name.as_posix(), "-o", target, source]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our compiler, our files
+def _compact(texts: dict[Path, str]) -> dict[Path, str]:
+    try:
+        return compact(texts)
+    except (SyntaxError, ValueError) as error:
+        raise BundleError(f"the sources can't be compiled: {error}") from error
+
+
+def _compiled(compiler: Path, name: Path, text: str, target: Path) -> bytes:
+    # Without line numbers, which are a tenth of a node's heap. Called as it is imported: the bytes
+    # don't depend on where the sources lie, and the heap keeps no other name.
+    module = ".".join(name.with_suffix("").parts)
+    command: list[str | Path] = [compiler, "-O3", "-s", module, "-o", target, "-"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, input=text)  # noqa: S603 - our compiler, our files
     if done.returncode:
-        raise BundleError(f"{source} can't be compiled: {' '.join(done.stderr.split())}")
+        raise BundleError(f"{name} can't be compiled: {' '.join(done.stderr.split())}")
     return target.read_bytes()
 
 
@@ -90,7 +103,7 @@ def _byte_code_of(files: dict[str, bytes]) -> int:
 
 def _release(sources: Path) -> Release:
     try:
-        values = _constants(sources / "release.py") | _constants(sources / "settings.py")
+        values = _constants(sources / "release.py")
         return Release(
             version=str(values["FIRMWARE"]),
             family=str(values["FAMILY"]),
@@ -100,7 +113,7 @@ def _release(sources: Path) -> Release:
         )
     except (OSError, SyntaxError, ValueError, KeyError) as error:
         raise BundleError(
-            f"release.py and settings.py of {sources} don't say which release this is: {error!r}"
+            f"release.py of {sources} does not say which release this is: {error!r}"
         ) from error
 
 

@@ -19,11 +19,12 @@ from diary import note
 from link import Link
 from micropython import const
 from outbox import Outbox, OutboxError
+from release import FIRMWARE
 from sender import Sender
 from senml import encode, number
 from sensing import Sensors
 from session import Session
-from settings import FIRMWARE, Settings
+from settings import Settings
 
 _WATCHDOG_MS = const(60_000)
 _WATCH_EVERY_MS = const(2_000)
@@ -31,6 +32,11 @@ _SAMPLE_GRACE_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
 _PACK_SIZE = const(768)
 _COLLECT_EVERY = const(4096)
+_LONG_PRESS_TICKS = const(15)
+
+# Names are never given back: MicroPython keeps them in tables that double. These modules' names
+# come first, while there is a piece of the heap that is large enough.
+_NAMED_EARLY = ("known_time", "joining", "mqtt_open", "presence", "command_log", "commands")
 
 # Not "outbox": beside `outbox.mpy` a folder of that name would be imported instead of it.
 _PACKS = const("packs")
@@ -40,16 +46,24 @@ def random_u32() -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
+def _begin_epoch():
+    return seldom.run("rtc_start", "begin")
+
+
 class App:
     def __init__(self):
         self.settings = settings = Settings()
         # Kept, since in a heap full of small things there is no room for large ones later.
         self._pack = bytearray(_PACK_SIZE)
         self.node = machine.unique_id().hex()
-        self._boots, self._reset = seldom.load("startup").count_start()
+        self._boots, self._reset = seldom.run("startup", "count_start")
         self.outbox = Outbox(_PACKS, settings.outbox_bytes, random_u32)
         self.clock = Clock(
-            machine.RTC().memory, Anchors(_PACKS + "/anchors", self.outbox), random_u32
+            machine.RTC().memory,
+            Anchors(_PACKS + "/anchors", self.outbox),
+            random_u32,
+            _begin_epoch,
+            settings.life == "battery",
         )
         self.sensors = Sensors(settings)
         self.light = seldom.load("light").open_light(settings) if settings.light else None
@@ -87,12 +101,24 @@ class App:
         state.update({"boots": self._boots, "reset": self._reset})
         if self.update:
             state["update"] = self.update
+        state["uptime"] = self._uptime_s()
+        if self.link.rssi_dbm is not None:
+            state["rssi"] = self.link.rssi_dbm
+        if self.clock.drift_ppm is not None:
+            state["drift_ppm"] = self.clock.drift_ppm
         return state
+
+    def _uptime_s(self) -> int:
+        return int(time.time()) - self._started_s
 
     async def _perform(self, command):
         # Loaded for each command and dropped again: most nodes never get one.
         gc.collect()
-        return await seldom.load("commands").carry_out(self, command)
+        reply, afterwards = await seldom.load("commands").carry_out(self, command)
+        # Before it is sent, and before what follows: a restart must find it done.
+        kept = {"ok": True} if "log" in reply else reply
+        seldom.run("command_log", "remember", command["id"], kept)
+        return reply, afterwards
 
     # -- sampling --------------------------------------------------------------------------
 
@@ -138,7 +164,7 @@ class App:
         if rssi_dbm is not None:
             health.append((number("rssi"), rssi_dbm))
         if self._cycle % self.settings.health_every == 0:
-            health.append((number("uptime"), int(time.time()) - self._started_s))
+            health.append((number("uptime"), self._uptime_s()))
             gc.collect()
             health.append((number("heap_free"), gc.mem_free()))
             # Outside MicroPython's heap, where TLS lives.
@@ -182,6 +208,8 @@ class App:
 
     async def run(self):
         """Never returns."""
+        if self.settings.life == "battery":
+            await seldom.load("battery").wake(self, self._sampled_ms)
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
         await self.sensors.find()
         self.sensors.changed = False
@@ -190,7 +218,31 @@ class App:
             asyncio.create_task(seldom.load("guard").watch(self))  # noqa: RUF006 - it holds itself
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
+        configured = self.settings.wifi and self.settings.brokers[0].get("host")
+        if not configured or self.settings.button is not None:
+            tasks.append(self._setup_loop(not configured))
         await asyncio.gather(*tasks)
+
+    async def _setup_loop(self, wanted: bool):
+        """The set-up network: when nothing is configured, and when a long press asks for it."""
+        button = self.settings.button
+        while True:
+            if wanted:
+                await seldom.wait("portal", "open_for_a_while", self)
+            if button is None:
+                return
+            held = 0
+            while held < _LONG_PRESS_TICKS:
+                await asyncio.sleep_ms(200)
+                # Pressed, it connects the pin to ground.
+                held = 0 if machine.Pin(button, machine.Pin.IN).value() else held + 1
+            wanted = True
+
+
+def _name_early():
+    # Apart from `main`, which stays for ever with the last of them in its frame.
+    for name in _NAMED_EARLY:
+        seldom.load(name)
 
 
 def main():
@@ -198,6 +250,7 @@ def main():
     gc.collect()
     # Early and often: what lives long stays together, and the free part of the heap whole.
     gc.threshold(_COLLECT_EVERY)
+    _name_early()
     try:
         asyncio.run(App().run())
     except Exception as error:

@@ -14,7 +14,7 @@ import seldom
 from diary import note
 from micropython import const
 from mqtt import MqttError
-from settings import FIRMWARE
+from release import FIRMWARE
 
 _HEALTHY_S = const(600)
 

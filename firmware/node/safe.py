@@ -17,8 +17,9 @@ from clock import Anchors, Clock
 from diary import note
 from link import Link
 from micropython import const
+from release import FIRMWARE
 from session import Session
-from settings import FIRMWARE, Settings
+from settings import Settings
 
 _WATCHDOG_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
@@ -33,10 +34,16 @@ def random_u32() -> int:
 class _NoOutbox:
     """For a session that has nothing to send."""
 
-    log = next = dropped = rejected = oldest = newest = 0
+    log = next = held = dropped = rejected = oldest = newest = 0
 
     def first(self, log) -> int:
         return 0
+
+    def split(self):
+        pass
+
+    def older_logs(self):
+        return ()
 
 
 class _NoSender:
@@ -120,7 +127,10 @@ class SafeApp:
         return state
 
     async def _perform(self, command):
-        return await seldom.load("commands").carry_out(self, command)
+        reply, afterwards = await seldom.load("commands").carry_out(self, command)
+        kept = {"ok": True} if "log" in reply else reply
+        seldom.run("command_log", "remember", command["id"], kept)
+        return reply, afterwards
 
     async def _sampling_loop(self):
         while self.sensors and self.outbox:

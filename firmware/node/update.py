@@ -9,7 +9,7 @@ import json
 import os
 
 from micropython import const
-from settings import FIRMWARE
+from release import FIRMWARE
 
 JOB = "update.json"
 PART = "update.part"

@@ -13,7 +13,6 @@ import sys
 import release
 import seldom
 from micropython import const
-from settings import FIRMWARE
 
 KEYS = "firmware.keys"
 _MAGIC = const(b"PRB1")
@@ -96,8 +95,8 @@ def _check_facts(facts: dict, announced: str):
     abi = getattr(sys.implementation, "_mpy", 0) & 0xFF
     if facts["mpy"] != [str(abi)]:
         raise ValueError("compiled for .mpy {}, this is {}".format(facts["mpy"][0], abi))
-    if _numbers(version) <= _numbers(FIRMWARE) and facts.get("force") != ["yes"]:
-        raise ValueError("{} is not newer than {}".format(version, FIRMWARE))
+    if _numbers(version) <= _numbers(release.FIRMWARE) and facts.get("force") != ["yes"]:
+        raise ValueError("{} is not newer than {}".format(version, release.FIRMWARE))
     for name, written in (("outbox", release.OUTBOX[1]), ("settings", release.SETTINGS[1])):
         low, high = facts[name]
         if not int(low) <= written <= int(high):

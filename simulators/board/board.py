@@ -97,6 +97,10 @@ class VirtualBoard:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def configure(self, **config: Any) -> None:
+        """Change what `config.json` says from the next `start` on."""
+        self._config |= config
+
     async def start(self) -> None:
         """Give it power: RTC and its memory begin anew, flash is as it was.
 
@@ -111,6 +115,7 @@ class VirtualBoard:
         self._flash_once()
         (self.flash / "config.json").write_text(json.dumps(self._config))
         self._rtc_memory.unlink(missing_ok=True)
+        self._rtc_memory.with_name("rtc.bin.set").unlink(missing_ok=True)
         self.chips.power_cycle()
         if not self._wire_port:
             self._wire_port = await self._wire.start()

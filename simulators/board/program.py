@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import firmware
+from firmware.compact import compact
 
 SOURCES: Final = Path(firmware.__file__).parent / "node"
 STAND_INS: Final = Path(__file__).parent / "port"
@@ -79,15 +80,17 @@ def prepare_program(directory: Path) -> Program:
 
 
 def _compile(compiler: Path, sources: Path, directory: Path) -> None:
-    for source in sorted(sources.rglob("*.py")):
-        name = source.relative_to(sources)
+    texts = {path.relative_to(sources): path.read_text() for path in sorted(sources.rglob("*.py"))}
+    if sources == SOURCES:
+        texts = compact(texts)
+    for name, text in texts.items():
         target = directory / name.with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
         # Without line numbers, as on the node: they are a tenth of the heap. Called as it is
         # imported, since each name of its own stays in the heap for good.
         module = ".".join(name.with_suffix("").parts)
-        command: list[str | Path] = [compiler, "-O3", "-s", module, "-o", target, source]
-        subprocess.run(command, check=True)  # noqa: S603 - our own compiler and files
+        command: list[str | Path] = [compiler, "-O3", "-s", module, "-o", target, "-"]
+        subprocess.run(command, input=text.encode(), check=True)  # noqa: S603 - our own compiler
 
 
 def _find_program(name: str) -> Path | None:

@@ -256,7 +256,7 @@ async def test_settings_are_taken_saved_and_announced(
         await board.start()
         await eventually(lambda: gateway.presences[-1].get("boots") == 2)
         assert gateway.presences[-1]["settings"] == 7
-    saved = json.loads((board.flash / "settings.json").read_text())
+    saved = json.loads((board.flash / "settings.json").read_text().splitlines()[0])
     assert saved == {"version": 7, "interval_s": 2}
 
 
@@ -395,3 +395,20 @@ async def test_without_wifi_readings_wait(gateway: Gateway, board: VirtualBoard)
         board.surroundings.wifi_up = True
         await eventually(lambda: len(gateway.packs) >= 4)
     assert gateway.numbers()[:4] == [1, 2, 3, 4]
+
+
+async def test_where_the_gateway_does_not_tell_the_time_ntp_does(
+    gateway: Gateway, mosquitto: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOARD_NTP", "ntp.test")
+    gateway.answers = False
+    config = {"ntp": "ntp.test"}
+    broker = ("127.0.0.1", mosquitto.port)
+    board = VirtualBoard(NODE, tmp_path / "board", broker, interval_s=5, extra_config=config)
+    async with board:
+        await eventually(lambda: gateway.presences)
+        assert not gateway.packs
+        await eventually(lambda: len(gateway.packs) >= 4, deadline_s=60)
+    times = [json.loads(pack)[0]["bt"] for pack in gateway.packs]
+    assert all(4 <= later - earlier <= 6 for earlier, later in pairwise(times))
+    assert abs(times[-1] - time.time()) < 10

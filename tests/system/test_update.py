@@ -46,10 +46,10 @@ def sources_of(folder: Path, version: str, **appended: str) -> Path:
     """The firmware's sources as another version, with something appended to modules."""
     sources = folder / f"sources-{version}"
     shutil.copytree(SOURCES, sources, ignore=shutil.ignore_patterns(".mypy_cache", "__pycache__"))
-    settings = sources / "settings.py"
-    text, count = re.subn(r'FIRMWARE = "[^"]+"', f'FIRMWARE = "{version}"', settings.read_text())
+    release = sources / "release.py"
+    text, count = re.subn(r'FIRMWARE = "[^"]+"', f'FIRMWARE = "{version}"', release.read_text())
     assert count == 1
-    settings.write_text(text)
+    release.write_text(text)
     for name, code in appended.items():
         module = sources / f"{name}.py"
         module.write_text(module.read_text() + code)

@@ -76,7 +76,14 @@ async def rooms(request: web.Request) -> web.Response:
             raise bad_request("the estate has changed since that page: begin again")
         first = found[0] + 1
     page = places[first : first + limit]
-    look = Look(estate, context.latest, _no_trend, context.clock_ms(), context.zone)
+    look = Look(
+        estate,
+        context.latest,
+        _no_trend,
+        context.clock_ms(),
+        context.zone,
+        context.nodes.awake_at_ms,
+    )
     states = [room_state(place, look) for place in page]
     is_last = first + limit >= len(places)
     return json_response(

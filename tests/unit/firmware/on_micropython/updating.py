@@ -24,7 +24,7 @@ BLOCKS = 44
 OUTBOX_BYTES = 4 * 4096
 HOME = os.getcwd()
 # Relative to this folder, which the checks leave.
-sys.path[:] = [HOME + "/" + p if p and p[0] not in "/." or p[:2] == ".." else p for p in sys.path]
+sys.path[:] = [HOME + "/" + p if (p and p[0] not in "/.") or p[:2] == ".." else p for p in sys.path]
 
 
 class _Reader:
