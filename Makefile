@@ -19,7 +19,7 @@ COMPOSE_LOCK := requirements/compose-schema.txt
 COMPOSE := $(VENV)/compose-schema
 ARGS ?=
 
-.PHONY: setup demo test check bench chaos sbom lock clean servers
+.PHONY: setup demo test check bench bench-firmware chaos sbom lock clean servers
 
 setup: $(STAMP)
 
@@ -79,6 +79,9 @@ sbom: $(CYCLONEDX)/.ready
 
 bench: setup servers
 	$(BIN)/python -m tests.bench.run $(ARGS)
+
+bench-firmware: setup servers
+	$(BIN)/python -m tests.bench.firmware $(ARGS)
 
 # Hashes without addresses, for every platform and Python version at once.
 lock:

@@ -62,6 +62,8 @@ class Intake:
     metrics: Metrics
     health: Health
     clock_ms: Callable[[], int]
+    take_reply: Callable[[str, bytes], None]
+    """What is done with a node's reply to a command."""
     is_ours: Callable[[str], bool]
     """Whether a node's messages are to be taken in, or left to the gateway that serves it."""
     may_store: asyncio.Event
@@ -112,9 +114,7 @@ class Intake:
                 else:
                     batch.presences.append(said)
             elif topic is not None and topic.kind == "replies":
-                _log.info(
-                    "%s replies %s", topic.node, delivery.payload[:200].decode(errors="replace")
-                )
+                self.take_reply(topic.node, delivery.payload)
             else:
                 batch.readings.append(
                     Incoming(

@@ -18,6 +18,15 @@ _Log = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}$")]
 _Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
+class UpdateReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a node's last update went: `fetching`, `trial`, `confirmed`, `refused`, `rolled_back`."""
+
+    id: _Text | None = None
+    version: _Text | None = None
+    state: _Text
+    error: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
 class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One presence of contract v1. What a node left out is `None`; `next_wake` is Unix seconds.
 
@@ -36,6 +45,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log: _Log | None = None
     first: _Whole | None = None
     next: _Whole | None = None
+    older: tuple[_Log, ...] | None = None
+    """Its earlier logs of which it still holds packs; `None` where it does not say."""
     dropped: _Whole | None = None
     """Packs that a full outbox has let go."""
     rejected: _Whole | None = None
@@ -44,6 +55,14 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failing: tuple[_Text, ...] = ()
     asleep: bool = False
     next_wake: _Whole | None = None
+    update: UpdateReport | None = None
+    safe: _Whole | None = None
+    """Given in safe mode, to which repeated crashes lead: link and updates only."""
+    awake_ms: _Whole | None = None
+    radio_ms: _Whole | None = None
+    """How long its last wake with the radio on took, and the radio of that."""
+    settings_error: _Text | None = None
+    """Why it does not have the settings that it was sent."""
 
 
 _decoder: Final = msgspec.json.Decoder(Presence)
@@ -90,6 +109,13 @@ class NodeRegistry:
         """The last presence of `node`."""
         return self._presences.get(node)
 
+    def awake_at_ms(self, node: str) -> int | None:
+        """When `node`, asleep now, has said that it sends again."""
+        presence = self._presences.get(node)
+        if presence is None or not presence.asleep or presence.next_wake is None:
+            return None
+        return presence.next_wake * 1000
+
     def let_go(self) -> int:
         """How many packs the nodes count as dropped or rejected, all together."""
         return sum((p.dropped or 0) + (p.rejected or 0) for p in self._presences.values())
@@ -107,4 +133,6 @@ def _farewell(known: Presence, last: Presence) -> Presence:
         hello=last.hello,
         asleep=last.asleep,
         next_wake=last.next_wake,
+        awake_ms=known.awake_ms if last.awake_ms is None else last.awake_ms,
+        radio_ms=known.radio_ms if last.radio_ms is None else last.radio_ms,
     )

@@ -98,6 +98,7 @@ def _to_store(presence: Presence) -> PresenceToStore:
         log=log,
         first_held=presence.first or 1,
         next_number=presence.next or 1,
+        older=presence.older if log is not None and presence.online else None,
     )
 
 

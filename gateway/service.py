@@ -10,9 +10,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.api_token import keep_token
 from gateway.broker import broker_of, keep_broker_loop
 from gateway.changes import Changes
 from gateway.clock import now_ms
+from gateway.control import Control, base_url_of
+from gateway.firmware.shelf import Shelf
 from gateway.folding import fold_loop
 from gateway.forwarding import (
     EstatePlacements,
@@ -29,6 +32,8 @@ from gateway.health import Health
 from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.mqtt.session import Session
+from gateway.node_commands import CommandDesk
+from gateway.node_settings import SettingsDesk
 from gateway.nodes import NodeRegistry
 from gateway.presence import PresenceDesk, stored_presences
 from gateway.readers import ReaderPool
@@ -106,6 +111,7 @@ async def serve(
                 "session": session.run(),
                 "intake": parts.intake.run_loop(),
                 "presence": parts.desk.answer_loop(),
+                "node_settings": parts.wishes.keep_loop(),
                 "fold": fold_loop(store, writer, parts.metrics),
                 "upkeep": parts.upkeep.run_loop(),
                 "estate": estate.watch_loop(),
@@ -164,6 +170,8 @@ class _Parts:
     intake: Intake
     upkeep: Upkeep
     desk: PresenceDesk
+    commands: CommandDesk
+    wishes: SettingsDesk
     nodes: NodeRegistry
     latest: LatestReadings
     readers: ReaderPool
@@ -186,6 +194,7 @@ def _build(
     nodes, latest = memory.nodes, memory.latest
     metrics, health, changes = Metrics(), Health(), Changes()
     desk = PresenceDesk(session, nodes, metrics, clock_ms)
+    commands = CommandDesk(session, nodes, clock_ms)
     may_store = asyncio.Event()
     intake = Intake(
         session=session,
@@ -199,6 +208,7 @@ def _build(
         metrics=metrics,
         health=health,
         clock_ms=clock_ms,
+        take_reply=commands.take_reply,
         is_ours=share.takes,
         may_store=may_store,
         group_packs=settings.store.group_packs,
@@ -233,6 +243,8 @@ def _build(
         intake=intake,
         upkeep=upkeep,
         desk=desk,
+        commands=commands,
+        wishes=SettingsDesk(session, nodes, share.view, share.is_own, settings.data.dir),
         nodes=nodes,
         latest=latest,
         readers=readers,
@@ -258,6 +270,12 @@ def _web_context(settings: Settings, parts: _Parts) -> WebContext:
         changes=parts.changes,
         health=parts.health,
         metrics=parts.metrics.exposition,
+        control=Control(
+            commands=parts.commands,
+            shelf=Shelf(settings.data.dir),
+            token=keep_token(settings.data.dir),
+            base_url=base_url_of(settings),
+        ),
         clock_ms=parts.clock_ms,
         language=settings.ui.language,
         zone=settings.zone,

@@ -170,6 +170,13 @@ class ShareSettings(_Section):
     """Take in nodes that nobody placed; unless it is set, yes where all sites are served."""
 
 
+class FirmwareSettings(_Section):
+    """How nodes fetch their firmware."""
+
+    url: Annotated[str, Field(pattern=r"^http://[A-Za-z0-9.:\[\]-]{1,120}/?$")] | None = None
+    """Where they reach this gateway's page, plain HTTP; unless it is set, `http.host` itself."""
+
+
 class EstateSettings(_Section):
     """Where the sites, rooms and nodes are written down."""
 
@@ -213,6 +220,7 @@ class Settings(_Section):
     forwarder: tuple[ForwarderSettings, ...] = ()
     share: ShareSettings = ShareSettings()
     estate: EstateSettings = EstateSettings()
+    firmware: FirmwareSettings = FirmwareSettings()
     pki: PkiSettings = PkiSettings()
     ui: UiSettings = UiSettings()
     time: TimeSettings = TimeSettings()

@@ -19,11 +19,12 @@ from diary import note
 from link import Link
 from micropython import const
 from outbox import Outbox, OutboxError
+from release import FIRMWARE
 from sender import Sender
 from senml import encode, number
 from sensing import Sensors
 from session import Session
-from settings import FIRMWARE, Settings
+from settings import Settings
 
 _WATCHDOG_MS = const(60_000)
 _WATCH_EVERY_MS = const(2_000)
@@ -31,6 +32,11 @@ _SAMPLE_GRACE_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
 _PACK_SIZE = const(768)
 _COLLECT_EVERY = const(4096)
+_PERFORM_TRIES = const(5)
+
+# Names are never given back: MicroPython keeps them in tables that double. These modules' names
+# come first, while there is a piece of the heap that is large enough.
+_NAMED_EARLY = ("known_time", "joining", "mqtt_open", "presence", "command_log", "commands")
 
 # Not "outbox": beside `outbox.mpy` a folder of that name would be imported instead of it.
 _PACKS = const("packs")
@@ -40,16 +46,24 @@ def random_u32() -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
+def _begin_epoch():
+    return seldom.run("rtc_start", "begin")
+
+
 class App:
     def __init__(self):
         self.settings = settings = Settings()
         # Kept, since in a heap full of small things there is no room for large ones later.
         self._pack = bytearray(_PACK_SIZE)
         self.node = machine.unique_id().hex()
-        self._boots, self._reset = seldom.load("startup").count_start()
+        self._boots, self._reset = seldom.run("startup", "count_start")
         self.outbox = Outbox(_PACKS, settings.outbox_bytes, random_u32)
         self.clock = Clock(
-            machine.RTC().memory, Anchors(_PACKS + "/anchors", self.outbox), random_u32
+            machine.RTC().memory,
+            Anchors(_PACKS + "/anchors", self.outbox),
+            random_u32,
+            _begin_epoch,
+            settings.life == "battery",
         )
         self.sensors = Sensors(settings)
         self.light = seldom.load("light").open_light(settings) if settings.light else None
@@ -68,6 +82,8 @@ class App:
         self._sampled_ms = time.ticks_ms()
         self._lost = 0
         self._started_s = int(time.time())
+        # How the last update went, for presence.
+        self.update: dict | None = None
 
     def _encode(self, payload: bytes, log: int, seq: int):
         """The pack as a view that is good until the next one is encoded."""
@@ -81,14 +97,23 @@ class App:
             self._pack = bytearray(size)
 
     def _describe(self):
-        state = seldom.load("sensor_report").describe(self.sensors)
-        state.update({"boots": self._boots, "reset": self._reset})
-        return state
+        return seldom.run("sensor_report", "describe_node", self, self._boots, self._reset)
+
+    def uptime_s(self) -> int:
+        """Seconds since this start."""
+        return int(time.time()) - self._started_s
 
     async def _perform(self, command):
-        # Loaded for each command and dropped again: most nodes never get one.
-        gc.collect()
-        return await seldom.load("commands").carry_out(self, command)
+        for _ in range(_PERFORM_TRIES):
+            try:
+                # Loaded for each command and dropped again: most nodes never get one.
+                commands = seldom.load("commands")
+            except MemoryError:
+                # Nothing is done yet, and what is under way gives its room back.
+                await asyncio.sleep_ms(1000)
+            else:
+                return await commands.carry_out(self, command)
+        return {"id": command["id"], "ok": False, "error": "no memory for it"}, None
 
     # -- sampling --------------------------------------------------------------------------
 
@@ -134,7 +159,7 @@ class App:
         if rssi_dbm is not None:
             health.append((number("rssi"), rssi_dbm))
         if self._cycle % self.settings.health_every == 0:
-            health.append((number("uptime"), int(time.time()) - self._started_s))
+            health.append((number("uptime"), self.uptime_s()))
             gc.collect()
             health.append((number("heap_free"), gc.mem_free()))
             # Outside MicroPython's heap, where TLS lives.
@@ -178,13 +203,26 @@ class App:
 
     async def run(self):
         """Never returns."""
+        if self.settings.life == "battery":
+            await seldom.load("battery").wake(self, self._sampled_ms)
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
         await self.sensors.find()
         self.sensors.changed = False
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
+        if "slot.json" in os.listdir():
+            asyncio.create_task(seldom.load("guard").watch(self))  # noqa: RUF006 - it holds itself
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
+        configured = self.settings.wifi and self.settings.brokers[0].get("host")
+        if not configured or self.settings.button is not None:
+            tasks.append(seldom.load("setup_asked").wait(self, not configured))
         await asyncio.gather(*tasks)
+
+
+def _name_early():
+    # Apart from `main`, which stays for ever with the last of them in its frame.
+    for name in _NAMED_EARLY:
+        seldom.load(name)
 
 
 def main():
@@ -192,6 +230,7 @@ def main():
     gc.collect()
     # Early and often: what lives long stays together, and the free part of the heap whole.
     gc.threshold(_COLLECT_EVERY)
+    _name_early()
     try:
         asyncio.run(App().run())
     except Exception as error:

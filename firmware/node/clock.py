@@ -1,117 +1,167 @@
 """What time it is, if the node knows, and how a reading taken before that gets its time.
 
-The chip's RTC is never set: it counts from power-on, through sleep and resets, and the clock
-holds what to add to it. Each power-on is an *epoch* with a random number kept in RTC memory.
-An *anchor* (epoch, what to add) is written to flash before the first pack of that epoch that
-waited for it can be sent, and never changes: a pack sent again keeps its time. It must not know
-topics, sockets or the outbox's records; nothing in it ever guesses a time.
+The chip's RTC counts on from power-on, through sleep and resets; the clock holds what to add to
+it. Each power-on is an *epoch* with a random number kept in RTC memory. An *anchor* (epoch, RTC
+seconds, Unix seconds) is written to flash before the first pack that waited for it can be sent, and
+never changes: a pack sent again keeps its time. It must not know topics, sockets or the outbox's
+records; nothing in it ever guesses a time.
+
+A node that sleeps has an RTC that is off by percents, so it dates by two anchors, the one before a
+reading and the one after it. A node on mains dates by one: its crystal is off by seconds a week.
 """
 
 import binascii
-import os
 import struct
 import time
 
 import pack
+import seldom
 from micropython import const
 
-# Magic, epoch, RTC seconds last seen, offset (0: time unknown); then CRC-32.
-_MEMORY = const("<4sIII")
-_MAGIC = const(b"PRC1")
-_MEMORY_SIZE = const(20)
-_ANCHOR = const("<III")  # epoch, offset, newest outbox segment when it was written; then CRC-32
-_ANCHOR_SIZE = const(16)
+# Magic, epoch, base, RTC seconds last seen, offset (0: time unknown), RTC seconds of the last
+# synchronisation, latest time given to a reading, how many got milliseconds; then CRC-32.
+_MEMORY = const("<4s7I")
+_MAGIC = const(b"PRC2")
+MEMORY_SIZE = const(36)
+# Epoch, RTC seconds, Unix seconds, milliseconds, newest outbox segment then; then CRC-32.
+ANCHOR = const("<IIIHI")
+_ANCHOR_SIZE = const(22)
 
 # Nothing sleeps or resets for a day. A larger step means that someone set the RTC (editors do).
 _STEP_MAX_S = const(86_400)
 _ANSWER_MAX_MS = const(10_000)
-_YEAR_2020 = const(1_577_836_800)
 
 
-def _seal(data: bytes) -> bytes:
+def seal(data: bytes) -> bytes:
     return data + struct.pack("<I", binascii.crc32(data))
 
 
-def _unseal(data: bytes):
+def unseal(data: bytes):
     """The data without its CRC, or None if that is wrong."""
-    if len(data) < 5 or _seal(data[:-4]) != data:
+    if len(data) < 5 or seal(data[:-4]) != data:
         return None
     return data[:-4]
+
+
+def is_drift(rtc_s: int, unix_s: int) -> bool:
+    """Whether an RTC may be off by so much: its oscillator by 5 to 7 % at most, where a clock that
+    was set jumps.
+    """
+    return abs(unix_s - rtc_s) <= rtc_s // 8 + 2
 
 
 class Anchors:
     """The file of anchors; `outbox` gives `oldest` and `newest`, the numbers of its segments."""
 
     def __init__(self, path: str, outbox):
-        self._path = path
-        self._outbox = outbox
+        self.path = path
+        self.outbox = outbox
 
-    def _entries(self):
+    def entries(self):
         try:
-            with open(self._path, "rb") as file:
+            with open(self.path, "rb") as file:
                 while True:
-                    entry = _unseal(file.read(_ANCHOR_SIZE))
+                    entry = unseal(file.read(_ANCHOR_SIZE))
                     if entry is None:
                         return
-                    yield struct.unpack(_ANCHOR, entry)
+                    yield struct.unpack(ANCHOR, entry)
         except OSError:
             return
 
-    def get(self, epoch: int):
-        """What to add to the RTC seconds of `epoch`, or None."""
-        for known, offset, _ in self._entries():
-            if known == epoch:
-                return offset
-        return None
+    def get(self, epoch: int, rtc_s: int):
+        """(Unix seconds, milliseconds) of that moment, or None."""
+        before = None
+        for known, at_s, unix_s, ms, _ in self.entries():
+            if known != epoch:
+                continue
+            if rtc_s > at_s:
+                before = at_s, unix_s, ms
+                continue
+            if not before:
+                return unix_s - (at_s - rtc_s), ms
+            passed_s, true_s = at_s - before[0], unix_s - before[1]
+            since_s = rtc_s - before[0]
+            if is_drift(passed_s, true_s):
+                return before[1] + since_s * true_s // passed_s, before[2]
+            break  # The clock was set in between: until then the one before holds.
+        return (before[1] + rtc_s - before[0], before[2]) if before else None
 
-    def add(self, epoch: int, offset: int):
-        """Writes the anchor durably, and drops those whose packs have all left the outbox."""
-        if self.get(epoch) is not None:
-            return
-        path = self._path + ".new"
-        with open(path, "wb") as file:
-            for entry in self._entries():
-                if entry[2] >= self._outbox.oldest:
-                    file.write(_seal(struct.pack(_ANCHOR, *entry)))
-            file.write(_seal(struct.pack(_ANCHOR, epoch, offset, self._outbox.newest)))
-            file.flush()
-        os.rename(path, self._path)
+    def add(self, epoch: int, rtc_s: int, unix_s: int, ms: int):
+        """Writes an anchor durably, and drops those whose packs have all left the outbox."""
+        seldom.run("known_time", "add_anchor", self, (epoch, rtc_s, unix_s, ms, self.outbox.newest))
 
 
 class Clock:
-    """`memory` is `RTC().memory`, `random_u32()` draws epochs."""
+    """`memory` is `RTC().memory`, `random_u32()` draws epochs, `begin()` is called at the start of
+    one and gives what the RTC shows then. `sleeps`: the RTC is slept on.
+    """
 
-    def __init__(self, memory, anchors: Anchors, random_u32):
+    def __init__(self, memory, anchors: Anchors, random_u32, begin=None, sleeps: bool = False):
         self._memory = memory
         self._random_u32 = random_u32
         self._anchors = anchors
-        self._offset = 0
+        self._begin = begin
+        self._sleeps = sleeps
+        self._base = self._offset = self._synced_s = self._latest_s = self._twice = 0
         self._last_s = 0
         self._hello: str | None = None
         self._presence_ms = time.ticks_ms()
+        self._fixed = False
+        self.drift_ppm: int | None = None
         self.epoch = 0
         self._restore()
 
     def _restore(self):
-        data = _unseal(bytes(self._memory()[:_MEMORY_SIZE]))
+        data = unseal(bytes(self._memory()[:MEMORY_SIZE]))
         if data and data[:4] == _MAGIC:
-            _, self.epoch, self._last_s, self._offset = struct.unpack(_MEMORY, data)
+            (
+                _,
+                self.epoch,
+                self._base,
+                self._last_s,
+                self._offset,
+                self._synced_s,
+                self._latest_s,
+                self._twice,
+            ) = struct.unpack(_MEMORY, data)
         self._tick()
 
     def _tick(self) -> int:
         """RTC seconds; a new epoch begins if they can't be this power-on's."""
-        rtc_s = int(time.time())
+        rtc_s = int(time.time()) - self._base
         if not self.epoch or not 0 <= rtc_s - self._last_s < _STEP_MAX_S:
             self.epoch = self._random_u32() or 1
-            self._offset = 0
+            self._offset = self._synced_s = 0
+            self._base = 0
+            if self._begin:
+                self._base, self._latest_s = self._begin()
+            rtc_s = int(time.time()) - self._base
         self._last_s = rtc_s
-        data = struct.pack(_MEMORY, _MAGIC, self.epoch, rtc_s, self._offset)
-        self._memory(_seal(data))
+        self._save()
         return rtc_s
+
+    def _save(self):
+        data = struct.pack(
+            _MEMORY,
+            _MAGIC,
+            self.epoch,
+            self._base,
+            self._last_s,
+            self._offset,
+            self._synced_s,
+            self._latest_s,
+            self._twice,
+        )
+        self._memory(seal(data) + bytes(self._memory()[MEMORY_SIZE:]))
 
     @property
     def known(self) -> bool:
         return self._offset != 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether the times of what was taken are fixed: it may be sent."""
+        return self._fixed if self._sleeps else self.known
 
     def now(self):
         """Unix seconds, or None."""
@@ -119,20 +169,34 @@ class Clock:
         return rtc_s + self._offset if self._offset else None
 
     def stamp(self) -> bytes:
-        """The head of a pack taken now."""
+        """The head of a pack taken now; no two are alike, whatever happened to the clock."""
         rtc_s = self._tick()
-        if self._offset:
-            return pack.encode_head(rtc_s + self._offset)
+        known = self._offset and not self._sleeps
+        at_s = rtc_s + self._offset if known else rtc_s
+        if known and at_s > self._latest_s:
+            self._latest_s = at_s
+            self._save()
+            return pack.encode_head(at_s)
+        if known:
+            # It was set back, or this second has its reading: that one keeps the second.
+            return pack.encode_head(at_s, self._next_ms())
         return pack.encode_head_rtc(rtc_s, self.epoch)
 
-    def anchor(self, epoch: int):
-        """What to add to the RTC seconds of `epoch`; None if it never knew the time."""
-        offset = self._anchors.get(epoch)
-        if offset is None and epoch == self.epoch and self._offset:
+    def _next_ms(self) -> int:
+        self._twice = self._twice % 999 + 1
+        self._save()
+        return self._twice
+
+    def anchor(self, epoch: int, rtc_s: int):
+        """(Unix seconds, milliseconds) of RTC second `rtc_s` of `epoch`; None if that never knew
+        the time.
+        """
+        time_of = self._anchors.get(epoch, rtc_s)
+        if time_of is None and epoch == self.epoch and self._offset:
             # The file was lost; while this power-on lasts, RTC memory still knows.
-            self._anchors.add(epoch, self._offset)
-            offset = self._offset
-        return offset
+            self._anchors.add(epoch, self._synced_s, self._synced_s + self._offset, 0)
+            time_of = rtc_s + self._offset, 0
+        return time_of
 
     def presence_sent(self, hello: str):
         """A presence with this `hello` is being sent: its answer may carry the time."""
@@ -149,14 +213,4 @@ class Clock:
 
     def set(self, unix_s) -> bool:
         """Takes the time from a source that is trusted with it; refuses what is no time."""
-        if type(unix_s) is not int or not _YEAR_2020 <= unix_s < 0xFFFF_FFFF:
-            return False
-        offset = unix_s - self._tick()
-        # Both count whole seconds: a difference of one is no news.
-        if self._offset and abs(offset - self._offset) <= 1:
-            return True
-        if not self._offset:
-            self._anchors.add(self.epoch, offset)
-        self._offset = offset
-        self._tick()
-        return True
+        return seldom.run("known_time", "set_clock", self, unix_s)

@@ -1,12 +1,15 @@
-"""What a node does when told to: identify itself, restart, send its log, calibrate CO2.
+"""What a node does when told to: identify itself, restart, send its log, calibrate CO2, update.
 
-Loaded for each command. It knows `app`'s parts, and nothing of topics.
+Loaded for each command that `command_log` has taken. It knows `app`'s parts, and nothing of topics.
 """
 
 import machine
 import seldom
-from diary import lines, note
+from diary import last_lines, note
 from drivers import SensorError
+from micropython import const
+
+_ERROR_MAX = const(100)
 
 
 class CommandError(Exception):
@@ -15,6 +18,8 @@ class CommandError(Exception):
 
 async def carry_out(app, command):
     """(reply, None or a coroutine to run once the reply is sent)."""
+    if "ok" in command:
+        return command, None
     reply = {"id": command["id"], "ok": True}
     afterwards = None
     try:
@@ -24,8 +29,8 @@ async def carry_out(app, command):
             reply.update(result)
         else:
             afterwards = result
-    except CommandError as error:
-        reply = {"id": command["id"], "ok": False, "error": str(error)}
+    except (CommandError, ValueError, MemoryError) as error:
+        reply = {"id": command["id"], "ok": False, "error": str(error)[:_ERROR_MAX]}
     note("command", command["do"], "ok" if reply["ok"] else reply["error"])
     return reply, afterwards
 
@@ -47,7 +52,10 @@ async def _perform(app, command):
     if do == "restart":
         return _restart()
     if do == "send_log":
-        return {"log": list(lines)}
+        return {"log": last_lines()}
+    if do == "update":
+        seldom.load("update").offer(app, command)
+        return _restart()  # It is carried on with a heap that is whole again.
     if do == "calibrate_co2":
         return await _calibrate_co2(app, command)
     raise CommandError("unknown command {!r}".format(do))
@@ -55,6 +63,7 @@ async def _perform(app, command):
 
 async def _restart():
     note("restart on command")
+    open("asked", "w").close()  # For `slots`: what was asked for is no crash.
     machine.reset()
 
 

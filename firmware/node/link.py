@@ -1,8 +1,7 @@
 """The one task that owns Wi-Fi and the broker session, and connects again for ever.
 
-It knows networks, the broker's address and backing off. It must not know what a message means:
-`session` is asked for the will and the topics, gets what arrives, and runs its tasks while the
-connection lasts.
+It knows brokers, their order and backing off. It must not know what a message means: `session` is
+asked for the will and the topics, gets what arrives, and runs its tasks while the connection lasts.
 """
 
 import asyncio
@@ -16,7 +15,6 @@ from diary import note
 from micropython import const
 from mqtt import Client, MqttError
 
-_JOIN_TIMEOUT_MS = const(20_000)
 _WAIT_FIRST_MS = const(1_000)
 _WAIT_MAX_MS = const(300_000)
 _KEEPALIVE_S = const(60)
@@ -35,36 +33,34 @@ class Link:
         self._settings = settings
         self._node = node
         self._session = session
-        self._wlan = network.WLAN(network.STA_IF)
-        self._client: Client | None = None
         self._tried_ms = time.ticks_ms()
         self._starved = 0
+        # Which broker is next: the one that served last is asked first.
+        self._turn = 0
+        self.wlan = network.WLAN(network.STA_IF)
+        # What joins faster after a sleep: see `joining`.
+        self.cached = None
+        self.leaving = False
+        # The session that stands; None while there is none.
+        self.client: Client | None = None
 
     @property
     def alive_ms(self):
         """`ticks_ms` of the last sign that this task does its work."""
-        return self._client.checked_ms if self._client else self._tried_ms
+        return self.client.checked_ms if self.client else self._tried_ms
 
     @property
     def rssi_dbm(self):
         """Signal strength, or None while there is none."""
         try:
-            return self._wlan.status("rssi") if self._wlan.isconnected() else None
+            return self.wlan.status("rssi") if self.wlan.isconnected() else None
         except (OSError, ValueError):
             return None
 
     async def run(self):
         wait_ms = _WAIT_FIRST_MS
         while True:
-            self._tried_ms = time.ticks_ms()
-            try:
-                await self._join()
-                await self._connected()
-            except (OSError, MqttError, ValueError) as error:
-                # ValueError is how mbedTLS refuses a certificate.
-                note("link:", error)
-            except Exception as error:  # The task's outer edge: a defect must not end it.
-                self._defect(error)
+            await self.attempt()
             if self._starved >= _STARVED_MAX:
                 # A heap in pieces stays so: only a restart helps, and costs nothing taken.
                 raise MemoryError("heap")
@@ -73,52 +69,43 @@ class Link:
             await asyncio.sleep_ms(jittered(wait_ms))
             wait_ms = min(wait_ms * 2, _WAIT_MAX_MS)
 
+    async def attempt(self):
+        """Joins, connects, and returns when that has failed or ended."""
+        self._tried_ms = time.ticks_ms()
+        try:
+            await seldom.wait("joining", "join", self)
+            await self._connected()
+        except (OSError, MqttError, ValueError) as error:
+            # ValueError is how mbedTLS refuses a certificate.
+            if not self.leaving:
+                note("link:", error)
+        except Exception as error:  # The task's outer edge: a defect must not end it.
+            self._defect(error)
+        if not self._session.served:
+            self._turn += 1
+
     def _defect(self, error):
         note("link: defect", repr(error))
         sys.print_exception(error)
         if isinstance(error, MemoryError):
             self._starved += 1
 
-    async def _join(self):
-        if self._wlan.isconnected():
-            return
-        self._wlan.active(True)
-        for known in self._settings.wifi:
-            self._wlan.connect(known["ssid"], known.get("password"))
-            until = time.ticks_add(time.ticks_ms(), _JOIN_TIMEOUT_MS)
-            while time.ticks_diff(until, time.ticks_ms()) > 0:
-                if self._wlan.isconnected():
-                    return
-                await asyncio.sleep_ms(100)
-            self._wlan.disconnect()
-        raise OSError("no Wi-Fi of {} known".format(len(self._settings.wifi)))
-
     async def _connected(self):
         """One session, from connecting to the error that ends it."""
-        settings = self._settings
         session = self._session
         client = Client(self._node, session.on_message, _KEEPALIVE_S)
         will = session.begin()
         tasks = []
         try:
-            await client.connect(
-                settings.host,
-                settings.port,
-                settings.user or self._node,
-                settings.password,
-                will,
-                seldom.load("trust").tls_context(settings.ca) if settings.tls else None,
-            )
-            await client.subscribe(session.topics)
-            note("link: connected to {}:{}".format(settings.host, settings.port))
+            await seldom.wait("joining", "connect", self, client, will, session.topics)
             client.checked_ms = time.ticks_ms()
-            self._client = client
+            self.client = client
             tasks = [
                 asyncio.create_task(self._guarded(client, task)) for task in session.tasks(client)
             ]
             await client.run()
         finally:
-            self._client = None
+            self.client = None
             for task in tasks:
                 task.cancel()
             await client.close()
@@ -132,3 +119,17 @@ class Link:
         except Exception as error:
             self._defect(error)
             client.fail(error)
+
+    @property
+    def settings(self):
+        return self._settings
+
+    @property
+    def node(self) -> str:
+        return self._node
+
+    @property
+    def broker(self):
+        """The broker whose turn it is, as `config.json` has it."""
+        brokers = self._settings.brokers
+        return brokers[self._turn % len(brokers)]

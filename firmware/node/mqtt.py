@@ -11,19 +11,17 @@ import time
 
 from micropython import const
 
-_CONNACK = const(0x20)
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
-_SUBSCRIBE = const(0x82)
 _SUBACK = const(0x90)
-_PINGREQ = const(0xC0)
 _PINGRESP = const(0xD0)
-_DISCONNECT = const(0xE0)
 
 _IO_TIMEOUT_MS = const(10_000)
 _ACK_TIMEOUT_MS = const(20_000)
 _UNACKED_MAX = const(8)
 _PAYLOAD_MAX = const(1024)
+# The contract's largest message. What claims to be more is no broker of ours.
+_PACKET_MAX = const(16_384 + 256)
 
 
 class MqttError(Exception):
@@ -44,36 +42,19 @@ def _length(size: int) -> bytes:
     return bytes(out)
 
 
-def encode_connect(client_id, user, password, will, keepalive_s) -> bytes:
-    """`will` is (topic, payload), retained, QoS 1."""
-    flags = 0x02
-    payload = _text(client_id)
-    if will:
-        flags |= 0x04 | 0x08 | 0x20
-        payload += _text(will[0]) + _text(will[1])
-    if user is not None:
-        flags |= 0x80
-        payload += _text(user)
-    if password is not None:
-        flags |= 0x40
-        payload += _text(password)
-    body = b"\x00\x04MQTT\x04" + struct.pack(">BH", flags, keepalive_s) + payload
-    return b"\x10" + _length(len(body)) + body
-
-
 class Client:
-    """One connection. `on_message(topic: str, payload: bytes)` is called from `run` and must
-    be quick; what it raises ends the connection.
+    """One connection, opened by `mqtt_open`. `on_message(topic: str, payload: bytes)` is called
+    from `run` and must be quick; what it raises ends the connection.
     """
 
-    _reader: asyncio.StreamReader
-    _writer: asyncio.StreamWriter
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
 
     def __init__(self, client_id: str, on_message, keepalive_s: int = 60):
         self._client_id = client_id
         self._on_message = on_message
         self._keepalive_ms = keepalive_s * 1000
-        self._opened = False
+        self.opened = False
         self._sending = asyncio.Lock()
         self._acknowledged = asyncio.Event()
         self._unacked: dict = {}
@@ -82,49 +63,17 @@ class Client:
         self._heard_ms = self._sent_ms = time.ticks_ms()
         self.checked_ms = time.ticks_ms()
 
-    async def connect(self, host, port, user=None, password=None, will=None, ssl=None):
-        """Opens the connection; `ssl` is an SSLContext or None. Raises MqttError or OSError."""
-        try:
-            await asyncio.wait_for_ms(
-                self._open(host, port, user, password, will, ssl), 2 * _IO_TIMEOUT_MS
-            )
-        except (asyncio.TimeoutError, EOFError):
-            raise MqttError("no answer from {}:{}".format(host, port))
-
-    async def _open(self, host, port, user, password, will, ssl):
-        if ssl:
-            opening = asyncio.open_connection(host, port, ssl=ssl, server_hostname=host)
-        else:
-            opening = asyncio.open_connection(host, port)
-        self._reader, self._writer = await opening
-        self._opened = True
-        await self._send(
-            encode_connect(self._client_id, user, password, will, self._keepalive_ms // 1000)
-        )
-        answer = await self._reader.readexactly(4)
-        if answer[0] != _CONNACK or answer[1] != 2:
-            raise MqttError("not an MQTT broker: {!r}".format(answer))
-        if answer[3]:
-            # 4: wrong user or password, 5: not authorised (MQTT 3.1.1 §3.2.2.3).
-            raise MqttError("broker refuses with code {}".format(answer[3]))
-        self._heard_ms = time.ticks_ms()
-
-    async def subscribe(self, topics):
-        """Asks for `topics` with QoS 1; a refusal ends the connection from within `run`."""
-        packet_id = await self._claim_id()
-        body = struct.pack(">H", packet_id)
-        for topic in topics:
-            body += _text(topic) + b"\x01"
-        await self._send(b"\x82" + _length(len(body)) + body)
-
     async def publish(self, topic: str, payload, retain: bool = False):
         """Writes one QoS 1 publish; waits only while 8 are unacknowledged. The broker's
-        acknowledgement is watched by `run`: it says nothing about the gateway.
+        acknowledgement is watched by `run`: it says nothing about the gateway. A list as `payload`
+        is sent piece by piece: for the whole there may be no room.
         """
+        pieces = payload if isinstance(payload, list) else (payload,)
+        size = sum(len(piece) for piece in pieces)
         packet_id = await self._claim_id()
         head = _text(topic) + struct.pack(">H", packet_id)
         first = bytes((_PUBLISH | 0x02 | (1 if retain else 0),))
-        await self._send(first + _length(len(head) + len(payload)) + head, payload)
+        await self._send(first + _length(len(head) + size) + head, *pieces)
 
     async def _claim_id(self) -> int:
         while len(self._unacked) >= _UNACKED_MAX and not self._failure:
@@ -149,8 +98,8 @@ class Client:
             self._check()
             try:
                 for part in parts:
-                    self._writer.write(part)
-                await asyncio.wait_for_ms(self._writer.drain(), _IO_TIMEOUT_MS)
+                    self.writer.write(part)
+                await asyncio.wait_for_ms(self.writer.drain(), _IO_TIMEOUT_MS)
             except (OSError, asyncio.TimeoutError) as error:
                 self.fail(error)
                 self._check()
@@ -171,7 +120,7 @@ class Client:
             while True:
                 first: bytes | None
                 try:
-                    first = await asyncio.wait_for_ms(self._reader.readexactly(1), 1000)
+                    first = await asyncio.wait_for_ms(self.reader.readexactly(1), 1000)
                 except asyncio.TimeoutError:
                     first = None
                 if first:
@@ -203,14 +152,16 @@ class Client:
     async def _packet(self, first: int):
         size = await self._remaining_length()
         kind = first & 0xF0
+        if size > _PACKET_MAX:
+            raise MqttError("packet of {} bytes".format(size))
         if kind == _PUBLISH:
             await self._message(first, size)
         elif kind == _PINGRESP and size == 0:
             pass
         elif kind == _PUBACK and size == 2:
-            self._settle(struct.unpack(">H", await self._reader.readexactly(2))[0])
+            self._settle(struct.unpack(">H", await self.reader.readexactly(2))[0])
         elif kind == _SUBACK and 2 < size < 64:
-            body = await self._reader.readexactly(size)
+            body = await self.reader.readexactly(size)
             self._settle(struct.unpack(">H", body)[0])
             if 0x80 in body[2:]:
                 raise MqttError("subscription refused")
@@ -224,7 +175,7 @@ class Client:
     async def _remaining_length(self) -> int:
         size = shift = 0
         while True:
-            byte = (await self._reader.readexactly(1))[0]
+            byte = (await self.reader.readexactly(1))[0]
             size |= (byte & 0x7F) << shift
             if not byte & 0x80:
                 return size
@@ -234,12 +185,15 @@ class Client:
 
     async def _message(self, first: int, size: int):
         qos = first >> 1 & 3
-        topic_size = struct.unpack(">H", await self._reader.readexactly(2))[0]
+        topic_size = struct.unpack(">H", await self.reader.readexactly(2))[0]
         head_size = 2 + topic_size + (2 if qos else 0)
         if topic_size > 128 or size < head_size or qos > 1:
             raise MqttError("malformed publish")
-        topic = (await self._reader.readexactly(topic_size)).decode()
-        packet_id = (await self._reader.readexactly(2)) if qos else None
+        try:
+            topic = (await self.reader.readexactly(topic_size)).decode()
+        except UnicodeError:
+            raise MqttError("topic is no text")
+        packet_id = (await self.reader.readexactly(2)) if qos else None
         payload = await self._payload(size - head_size)
         if payload is not None:
             self._on_message(topic, payload)
@@ -248,22 +202,22 @@ class Client:
 
     async def _payload(self, size: int):
         if size <= _PAYLOAD_MAX:
-            return await self._reader.readexactly(size)
+            return await self.reader.readexactly(size)
         # The heap of a node must not be at the mercy of who may publish to it.
         while size:
-            size -= len(await self._reader.readexactly(min(size, 256)))
+            size -= len(await self.reader.readexactly(min(size, 256)))
         return None
 
     async def close(self):
         """Says goodbye as far as the connection still carries it, and frees the socket."""
-        if not self._opened:
+        if not self.opened:
             return
-        self._opened = False
+        self.opened = False
         try:
             if not self._failure:
                 await self._send(b"\xe0\x00")
         except MqttError:
             pass  # It is being closed: nothing is lost that was not lost already.
         self.fail(MqttError("closed"))
-        self._writer.close()
-        await self._writer.wait_closed()
+        self.writer.close()
+        await self.writer.wait_closed()

@@ -1,7 +1,7 @@
 """Finds out what lies on flash when an `Outbox` is opened, and is dropped after that: it is a third
 of the outbox's code. A part of `outbox`, whose layouts it reads and whose state it fills in.
 """
-# ruff: noqa: SLF001 - one class in two files, for the heap's sake
+# ruff: noqa: SLF001 - one class in several files, for the heap's sake
 
 import binascii
 import os
@@ -12,10 +12,12 @@ from outbox import SEGMENT_SIZE
 
 _EEXIST = const(17)
 _HEADER_SIZE = const(16)
-_MAGIC = const(b"PRO1")
-_DONE = const("<4sIIIB")
-_DONE_HEAD = const(17)
-_OPEN_MAX = const(8)
+_HEADERS_SIZE = const(32)
+_MAGIC = const(b"PRO2")
+_DONE = const("<4s10IB")
+_DONE_MAGIC = const(b"PRD2")
+_DONE_HEAD = const(45)
+_OPEN_MAX = const(16)
 
 
 def load(box):
@@ -26,66 +28,145 @@ def load(box):
         if error.errno != _EEXIST:
             raise
     numbers = [int(e[0]) for e in os.ilistdir(box._directory) if e[0].isdigit()]
+    torn = 0
     if numbers:
         box.oldest = min(numbers)
         for segment in range(box.oldest, max(numbers) + 1):
             box._add(*_header(box, segment))
-        _finish_counts(box)
-    _load_done(box)
+        torn = _finish_counts(box)
+    _load_done(box, torn)
+    box.dropped += torn
+    if box.damaged and len(box._logs) > 1:
+        _clear_torn(box)
     if box.damaged or not numbers:
         box._new_log()
 
 
 def _header(box, segment: int):
-    """(log, first number) of a segment; log 0 where it can't be read."""
+    """(log, first number) of a segment; log 0 where neither of its two headers can be read."""
     try:
         with open(box._path(segment), "rb") as file:
-            data = file.read(_HEADER_SIZE)
+            data = file.read(_HEADERS_SIZE)
     except OSError:
         return 0, 0
-    if (
-        len(data) < _HEADER_SIZE
-        or binascii.crc32(data[:12]) != struct.unpack_from("<I", data, 12)[0]
-    ):
-        return 0, 0
-    return struct.unpack_from("<II", data, 4) if data[:4] == _MAGIC else (0, 0)
+    for at in (0, _HEADER_SIZE):
+        header = data[at : at + _HEADER_SIZE]
+        if (
+            len(header) == _HEADER_SIZE
+            and header[:4] == _MAGIC
+            and binascii.crc32(header[:12]) == struct.unpack_from("<I", header, 12)[0]
+        ):
+            return struct.unpack_from("<II", header, 4)
+    return 0, 0
 
 
 def _finish_counts(box):
     """A segment's count follows from the next one's first number; the last of each log is
-    read through, and a damaged end of the newest ends its log.
+    read through, and a damaged end of the newest ends its log: 1 then, else 0.
     """
+    torn = 0
     last = len(box._logs) - 1
     for index in range(last + 1):
+        if index and not box._logs[index]:
+            _adopt(box, index)
         if index < last and box._logs[index] == box._logs[index + 1]:
             box._counts[index] = box._firsts[index + 1] - box._firsts[index]
             continue
         position = box._start(box.oldest + index)
         while True:
-            record = box._peek(position)
+            record = box._peek(position, True)
             if not record:
                 break
-            box._counts[index] += 1
-            position = record[3]
+            box._counts[index] = record[1] + 1 - box._firsts[index]
+            position = record[2]
         if index == last:
             box._size = position % SEGMENT_SIZE
             box.log = box._logs[index]
             box.next = box._firsts[index] + box._counts[index]
-            box.damaged = not box.log or box._tail_is_damaged()
+            if not box.log or box._tail_is_damaged():
+                box.damaged = True
+                # What is torn was one pack at least.
+                torn = 1 if os.stat(box._path(box.newest))[6] > _HEADERS_SIZE else 0
+    return torn
 
 
-def _load_done(box):
-    box._scan = box._start(box.oldest)
-    _read_done(box)
-    box._scan = max(box._scan, box._start(box.oldest))
-    if box._scan // SEGMENT_SIZE > box.newest:
-        box._scan = box._start(box.newest + 1)
-    box._unfetched = 0
-    for index, count in enumerate(box._counts):
-        if box.oldest + index > box._scan // SEGMENT_SIZE:
-            box._unfetched += count
-        elif box.oldest + index == box._scan // SEGMENT_SIZE:
-            box._unfetched += box._left_in_scanned()
+def _clear_torn(box):
+    """A segment that was being created when power failed is empty: it takes no other's place."""
+    if os.stat(box._path(box.newest))[6]:
+        return
+    start = box._start(box.newest)
+    os.remove(box._path(box.newest))
+    box._logs = box._logs[:-1]
+    box._firsts = box._firsts[:-1]
+    box._counts = box._counts[:-1]
+    for cursor in (box._scan, box._split, box._fresh):
+        if cursor and cursor[0] >= start:
+            cursor[:] = (start, 1)  # Where the new log begins.
+    box.save()
+
+
+def _adopt(box, index: int):
+    """A segment without a header, between two of one log, holds what those lack."""
+    if index + 1 < len(box._logs) and box._logs[index - 1] == box._logs[index + 1]:
+        box._logs[index] = box._logs[index - 1]
+        box._firsts[index] = box._firsts[index - 1] + box._counts[index - 1]
+
+
+def _load_done(box, torn: int):
+    box._scan = _cursor(box, 0, 0)
+    box._fresh = box._scan
+    done = _read_done(box)
+    if not done:
+        return
+    _, box.dropped, box.rejected, log, following = done[:5]
+    box._scan = _cursor(box, *done[5:7])
+    _count_gone(box, log, *done[5:7])
+    box._fresh = box._scan
+    if done[7] > box._scan[0]:
+        box._split = _cursor(box, *done[7:9])
+        box._fresh = _cursor(box, *done[9:11])
+    _end_log(box, log, following - torn, done[6])
+
+
+def _end_log(box, log: int, following: int, seq: int):
+    """A log whose end is cut between two records looks whole: only this tells, and so no number
+    is given twice.
+    """
+    index = len(box._logs) - 1
+    while index >= 0 and not box._logs[index]:
+        index -= 1
+    if index < 0 or box._logs[index] != log:
+        return
+    end = box._firsts[index] + box._counts[index]
+    if following > end:
+        box.dropped += following - max(end, seq)
+        box.damaged = True
+
+
+def _count_gone(box, log: int, position: int, seq: int):
+    """The segment that was to be fetched from is gone, or nobody can read whose it is: the next
+    one's first number tells how many packs it held.
+    """
+    saved = position // SEGMENT_SIZE - box.oldest
+    index = max(saved, 0)
+    while index < len(box._logs) and not box._logs[index]:
+        index += 1
+    if saved < index < len(box._logs) and box._logs[index] == log and box._firsts[index] >= seq:
+        box.dropped += box._firsts[index] - seq
+        box._scan = [box._start(box.oldest + index), box._firsts[index]]
+
+
+def _cursor(box, position: int, seq: int):
+    """The cursor as it was saved, or the nearest there is."""
+    if position < box._start(box.oldest):
+        return [box._start(box.oldest), box._firsts[0] if box._firsts else 1]
+    index = position // SEGMENT_SIZE - box.oldest
+    if index >= len(box._logs):
+        return box._end()
+    first = box._firsts[index]
+    if not first <= seq <= first + box._counts[index]:
+        return [box._start(box.oldest + index), first]
+    return [position, seq]
 
 
 def _read_done(box):
@@ -93,15 +174,19 @@ def _read_done(box):
         with open(box._directory + "/done", "rb") as file:
             data = file.read(_DONE_HEAD + 4 * _OPEN_MAX + 4)
     except OSError:
-        return
+        return None
     if (
         len(data) < _DONE_HEAD + 4
+        or data[:4] != _DONE_MAGIC
         or binascii.crc32(data[:-4]) != struct.unpack_from("<I", data, len(data) - 4)[0]
     ):
-        return
-    _, box.dropped, box.rejected, box._scan, count = struct.unpack_from(_DONE, data)
-    for position in struct.unpack_from("<{}I".format(count), data, _DONE_HEAD):
+        return None
+    done = struct.unpack_from(_DONE, data)
+    for position in struct.unpack_from("<{}I".format(done[11]), data, _DONE_HEAD):
         record = box._peek(position) if position // SEGMENT_SIZE >= box.oldest else None
         if record:
-            box.open[position] = record[2]
+            box.open[position] = record[1]
             box._again.append(position)
+        elif position // SEGMENT_SIZE >= box.oldest:
+            box.dropped += 1
+    return done

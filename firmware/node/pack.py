@@ -2,9 +2,10 @@
 
 It knows quantities by number. It must not know JSON, files or what time it is.
 
-Layout, little endian: kind (0 Unix seconds, 1 RTC seconds), time u32; for kind 1 the power-on
-epoch u32; then readings: quantity number u8 (bit 7: a channel follows, bit 6: an offset
-follows), channel as length u8 and ASCII, offset i32 in milliseconds, value as zigzag varint.
+Layout, little endian: kind (0 Unix seconds, 1 RTC seconds, 2 Unix seconds and milliseconds), time
+u32; for kind 1 the power-on epoch u32, for kind 2 the milliseconds u16; then readings: quantity
+number u8 (bit 7: a channel follows, bit 6: an offset follows), channel as length u8 and ASCII,
+offset i32 in milliseconds, value as zigzag varint.
 """
 
 import struct
@@ -13,13 +14,18 @@ from micropython import const
 
 UNIX = const(0)
 RTC = const(1)
+UNIX_MS = const(2)
 
 _CHANNEL = const(0x80)
 _OFFSET = const(0x40)
 
 
-def encode_head(unix_s) -> bytes:
-    """Head of a pack whose time is known: Unix seconds."""
+def encode_head(unix_s, ms: int = 0) -> bytes:
+    """Head of a pack whose time is known: Unix seconds, and milliseconds where two packs would
+    have the same.
+    """
+    if ms:
+        return struct.pack("<BIH", UNIX_MS, unix_s, ms)
     return struct.pack("<BI", UNIX, unix_s)
 
 
@@ -47,11 +53,13 @@ def encode_reading(quantity: int, value: int, channel=None, offset_ms: int = 0) 
 
 
 def decode_head(payload: bytes):
-    """(seconds, epoch or None, where the readings begin)."""
+    """(seconds, milliseconds, epoch or None, where the readings begin)."""
+    seconds = struct.unpack_from("<I", payload, 1)[0]
     if payload[0] == UNIX:
-        return struct.unpack_from("<I", payload, 1)[0], None, 5
-    seconds, epoch = struct.unpack_from("<II", payload, 1)
-    return seconds, epoch, 9
+        return seconds, 0, None, 5
+    if payload[0] == UNIX_MS:
+        return seconds, struct.unpack_from("<H", payload, 5)[0], None, 7
+    return seconds, 0, struct.unpack_from("<I", payload, 5)[0], 9
 
 
 def decode_readings(payload: bytes, at: int):

@@ -18,3 +18,23 @@ def load(name: str):
     if package:
         delattr(sys.modules[package], leaf)
     return module
+
+
+def run(name: str, function: str, *arguments):
+    """What a function of that module gives, the module being gone afterwards."""
+    module = load(name)
+    try:
+        return getattr(module, function)(*arguments)
+    finally:
+        # The collector takes any word on a stack for a pointer. An old one that is left there
+        # must not keep the whole module, as it did.
+        module.__dict__.clear()
+
+
+async def wait(name: str, function: str, *arguments):
+    """As `run`, for a coroutine."""
+    module = load(name)
+    try:
+        return await getattr(module, function)(*arguments)
+    finally:
+        module.__dict__.clear()

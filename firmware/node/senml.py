@@ -62,26 +62,26 @@ def encode(out, payload, node: str, log: int, seq: int, first: int, anchor=None)
     """Writes the pack of `payload` into the buffer `out`; the size it has, or would have where
     `out` is too small for it.
 
-    `anchor(epoch)` gives what to add to that epoch's RTC seconds, or None where that power-on
-    never knew the time: then `bt` counts from an unknown start, which `btu_` says, and which a
-    reader must understand or refuse (RFC 8428 §4.4).
+    `anchor(epoch, rtc_s)` gives Unix seconds and milliseconds of that RTC second, or None where
+    that power-on never knew the time: then `bt` counts from an unknown start, which `btu_` says,
+    and which a reader must understand or refuse (RFC 8428 §4.4).
     """
-    seconds, epoch, start = pack.decode_head(payload)
+    seconds, ms, epoch, start = pack.decode_head(payload)
     unknown = ""
     if epoch is not None:
-        offset = anchor(epoch) if anchor else None
-        if offset is None:
+        time_of = anchor(epoch, seconds) if anchor else None
+        if time_of is None:
             unknown = ',"btu_":true'
         else:
-            seconds += offset
+            seconds, ms = time_of
     # RFC 9039: the node's EUI-48 as EUI-64, `fffe` in its middle.
     at = _put(out, 0, '[{{"bn":"urn:dev:mac:{}fffe{}_","bver":26'.format(node[:6], node[6:]))
     at = _put(out, at, ',"bt":{},"blog":"{:08x}","bseq":{}'.format(seconds, log, seq))
     at = _put(out, at, ',"bfirst":{}{}'.format(first, unknown))
     before = ","
-    for reading in pack.decode_readings(payload, start):
+    for quantity, value, channel, offset_ms in pack.decode_readings(payload, start):
         at = _put(out, at, before)
-        at = _put(out, at, _record(*reading))
+        at = _put(out, at, _record(quantity, value, channel, offset_ms + ms))
         before = "},{"
     return _put(out, at, "}]")
 

@@ -8,18 +8,16 @@ be done once that is sent. It must not know Wi-Fi, sockets or files.
 import asyncio
 import json
 import os
-import sys
 import time
 
+import seldom
 from diary import note
 from micropython import const
-from settings import FIRMWARE
 
 _REPEAT_FIRST_MS = const(10_000)
 _REPEAT_MAX_MS = const(600_000)
 # The chip's clock may run off by seconds in a week: the time is asked for again twice a day.
 _ASK_AGAIN_MS = const(43_200_000)
-_QUEUED_COMMANDS_MAX = const(4)
 
 
 class Session:
@@ -38,16 +36,15 @@ class Session:
         self._stirred = asyncio.Event()
         self._outdated = False
         self._wake = asyncio.Event()
-        self._last_reply: dict | None = None
+        self._running = ""
         self.hello = ""
-        self.answered = self.served = False
+        self.answered = self.served = self.receipted = False
         self.topics = [self._base + name for name in ("receipts", "settings", "commands")]
 
     def begin(self):
         """A new hello; returns the will (topic, payload)."""
         self.hello = "{:04x}".format(int.from_bytes(os.urandom(2), "little"))
         self.answered = self.served = False
-        self._commands.clear()
         self._sender.all_due()
         return self._base + "presence", json.dumps({"online": False, "hello": self.hello})
 
@@ -58,6 +55,15 @@ class Session:
             self._sending_loop(client),
             self._command_loop(client),
         )
+
+    @property
+    def commanded(self) -> bool:
+        """Whether a command waits or is under way."""
+        return bool(self._commands or self._running)
+
+    def farewell(self, client, payload: bytes):
+        """Awaits the last presence before the node sleeps."""
+        return client.publish(self._base + "presence", payload, True)
 
     def taken(self):
         """A pack was taken: there may be something to send."""
@@ -71,22 +77,9 @@ class Session:
     # -- presence --------------------------------------------------------------------------
 
     def presence(self) -> bytes:
-        outbox = self._outbox
-        state = {
-            "online": True,
-            "hello": self.hello,
-            "firmware": FIRMWARE,
-            "board": self._settings.board,
-            "abi": getattr(sys.implementation, "_mpy", 0),
-            "settings": self._settings.version,
-            "log": "{:08x}".format(outbox.log),
-            "first": outbox.first(outbox.log),
-            "next": outbox.next,
-            "dropped": outbox.dropped,
-            "rejected": outbox.rejected,
-        }
-        state.update(self._describe())
-        return json.dumps(state).encode()
+        return seldom.run(
+            "presence", "encode", self.hello, self._settings, self._outbox, self._describe()
+        )
 
     async def _presence_loop(self, client):
         wait_ms = _REPEAT_FIRST_MS
@@ -132,7 +125,15 @@ class Session:
                     self.changed()
             elif name == "commands":
                 self._queue(data)
-        except (ValueError, KeyError, TypeError, AttributeError, MemoryError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            MemoryError,
+            RuntimeError,  # Nested too deep.
+        ) as error:
             note("{}: refused: {!r}".format(name, error))
         except OSError as error:
             note("{}: flash: {}".format(name, error))
@@ -141,13 +142,17 @@ class Session:
         known = self._clock.known
         stored = data["stored"]
         if data.get("hello") == self.hello:
-            self._answered(True)
+            # First: if the heap has no room for it just now, presence is not answered yet.
             self._clock.answer(data["hello"], data.get("now"))
+            self._answered(True)
             if not stored:
                 # The gateway is there, perhaps again: what it may have missed need not wait.
                 self._sender.all_due()
+                # And what is taken from now on need not wait for the end of a backlog.
+                self._outbox.split()
         if stored:
             self._sender.receipt(data["log"], stored)
+            self.receipted = True
         if self._clock.known and not known:
             note("time is known:", self._clock.now())
         self._wake.set()
@@ -161,7 +166,7 @@ class Session:
                 await self._woken(200)
         while True:
             # Without the time nothing is sent: a resend must be what was sent before.
-            pack = self._sender.next(int(time.time())) if self._clock.known else None
+            pack = self._sender.next(int(time.time())) if self._clock.ready else None
             if pack is not None:
                 await client.publish(self._base + "readings", pack)
                 continue
@@ -177,13 +182,9 @@ class Session:
     # -- commands --------------------------------------------------------------------------
 
     def _queue(self, command):
-        if not isinstance(command["id"], str) or not isinstance(command["do"], str):
-            raise ValueError("id and do are texts")
-        if len(self._commands) < _QUEUED_COMMANDS_MAX:
-            self._commands.append(command)
-            self._commanded.set()
-        else:
-            note("commands: too many, dropped", command["id"])
+        # Its id is on flash before the broker has its acknowledgement.
+        seldom.run("command_log", "accept", command, self._commands, self._running)
+        self._commanded.set()
 
     async def _command_loop(self, client):
         while True:
@@ -197,13 +198,14 @@ class Session:
             afterwards = None
 
     async def _carry_out(self, client, command):
-        """None, or a coroutine to run once the reply is sent. QoS 1 may bring a command twice:
-        the second time only its reply is repeated.
-        """
-        reply, afterwards = self._last_reply, None
-        if not reply or reply["id"] != command["id"]:
+        """None, or a coroutine to run once the reply is sent."""
+        self._running = command["id"]
+        try:
             reply, afterwards = await self._perform(command)
-            # The log is repeated by reading it again: kept, it would be 2 KiB of heap.
-            self._last_reply = None if "log" in reply else reply
-        await client.publish(self._base + "replies", json.dumps(reply).encode())
+        finally:
+            self._running = ""
+        # Before it is sent, and before what follows: a restart must find it done.
+        seldom.run("command_log", "remember", command["id"], reply)
+        said = seldom.run("command_log", "encode", reply)
+        await client.publish(self._base + "replies", said)
         return afterwards

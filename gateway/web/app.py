@@ -7,10 +7,11 @@ from contextlib import suppress
 import msgspec
 from aiohttp import web
 
-from gateway.web.api import API_ROUTES
+from gateway.web.api import API_ROUTES, COMMAND_ROUTE
 from gateway.web.assets import ASSETS, Assets
 from gateway.web.context import CONTEXT, WebContext
 from gateway.web.events import Events
+from gateway.web.firmware import firmware
 from gateway.web.guard import add_headers, admit, answer_errors
 from gateway.web.node_page import node_page
 from gateway.web.pages import Pages
@@ -38,6 +39,8 @@ def create_app(context: WebContext) -> web.Application:
     app.router.add_get("/metrics", metrics)
     for path, handler in API_ROUTES:
         app.router.add_get(path, handler)
+    app.router.add_post(*COMMAND_ROUTE)
+    app.router.add_get("/firmware/{name}", firmware)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(events.close)
     app.cleanup_ctx.append(_trends_beside(context))

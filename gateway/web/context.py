@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from gateway.changes import Changes
+from gateway.control import Control
 from gateway.health import Health
 from gateway.nodes import NodeRegistry
 from gateway.readers import ReaderPool
@@ -28,6 +29,8 @@ class WebContext:
     health: Health
     metrics: Callable[[], bytes]
     """The text format of Prometheus."""
+    control: Control
+    """What a command on this machine, which holds its token, may have done."""
     clock_ms: Callable[[], int]
     language: str
     """`fr` or `en`: for a browser that asks for neither."""

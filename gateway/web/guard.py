@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.api_token import is_bearer
 from gateway.web.context import CONTEXT
 from gateway.web.problem import ApiProblem, problem_response
 from gateway.web.render import render_message
@@ -67,9 +68,15 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 @web.middleware
 async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse reading where the operator has not opened it; health and the page's looks are open."""
-    is_open = request.path == "/healthz" or request.path.startswith("/static/")
-    if is_open or request.app[CONTEXT].read_without_account:
+    """Refuse reading where the operator has not opened it. Health, the page's looks and firmware
+    are open, and everything is to who holds the token of this machine.
+    """
+    context = request.app[CONTEXT]
+    is_open = request.path == "/healthz" or request.path.startswith(("/static/", "/firmware/"))
+    may_read = context.read_without_account or is_bearer(
+        request.headers.get("Authorization"), context.control.token
+    )
+    if is_open or may_read:
         return await handler(request)
     if _is_for_program(request):
         detail = "reading without an account is not open: set read_without_account in preau.toml"
@@ -95,7 +102,9 @@ def _failed(request: web.Request, status: int, reason: str) -> web.StreamRespons
 
 
 def _is_for_program(request: web.Request) -> bool:
-    return request.path.startswith(("/api/", "/fragments/", "/static/")) or request.path in (
+    return request.path.startswith(
+        ("/api/", "/fragments/", "/static/", "/firmware/")
+    ) or request.path in (
         "/metrics",
         "/events",
     )

@@ -103,7 +103,12 @@ class Pages:
     def _look(self) -> Look:
         context = self._context
         return Look(
-            context.estate(), context.latest, self._trends.of, context.clock_ms(), context.zone
+            context.estate(),
+            context.latest,
+            self._trends.of,
+            context.clock_ms(),
+            context.zone,
+            context.nodes.awake_at_ms,
         )
 
     def _rendered_town(self, formats: Formats, group: Group | None) -> Rendered:

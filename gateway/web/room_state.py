@@ -23,6 +23,8 @@ DEFAULT_CADENCE_S: Final = 300
 # Cold at night is no news there, and nobody sits there to be cold.
 _UNHEATED: Final = frozenset({"outdoor", "technical", "corridor", "sanitary"})
 
+AwakeAt = Callable[[str], int | None]
+"""When a node that sleeps has said that it sends again, ms; `None` for one that does not sleep."""
 TrendOf = Callable[[str, str, str], Trend | None]
 """The trend of (node, quantity, channel)."""
 
@@ -74,6 +76,7 @@ class Look:
     trend_of: TrendOf
     now_ms: int
     zone: ZoneInfo
+    awake_at: AwakeAt = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +135,22 @@ def _measures(nodes: Iterable[str], look: Look) -> Iterable[Measure]:
                 candidates.setdefault(quantity, []).append((rank, node, channel, point))
     for quantity, found in candidates.items():
         _, node, channel, point = max(found)
-        patience = patience_ms(look.estate, node)
         yield Measure(
             quantity,
             node,
             channel,
             point.value,
             point.measured_at_ms,
-            is_stale=look.now_ms - point.measured_at_ms > patience,
+            is_stale=_is_stale(node, point.measured_at_ms, look),
             is_bad=point.quality >= Quality.BAD,
             trend=look.trend_of(node, quantity, channel),
         )
+
+
+def _is_stale(node: str, measured_at_ms: int, look: Look) -> bool:
+    """A node that sleeps is silent only when it does not wake as it has said."""
+    heard_until_ms = max(measured_at_ms, look.awake_at(node) or 0)
+    return look.now_ms - heard_until_ms > patience_ms(look.estate, node)
 
 
 def _since(estate: Estate, node: str, now_ms: int) -> int:

@@ -236,6 +236,8 @@ class Node(EstateModel):
     removed: Instant | None = None
     """When it was taken out of service. Its placements stay, since old readings belong there."""
     cadence_s: Annotated[int, Field(ge=1, le=86_400)] = 300
+    interval_s: Annotated[int, Field(ge=1, le=3600)] | None = None
+    """Seconds between its packs, as the gateway has it set; `None` leaves it to the node."""
     placements: tuple[Placement, ...] = Field(default=(), alias="placement", strict=False)
 
     def is_gone(self, last_heard_ms: int | None) -> bool:

@@ -48,7 +48,10 @@ class PackToStore:
 
 @dataclass(frozen=True, slots=True)
 class PresenceToStore:
-    """What a node said of itself: its JSON, and its log with what it holds of it."""
+    """What a node said of itself: its JSON, and its log with what it holds of it.
+
+    `older` are its earlier logs of which it still holds packs; `None` where it did not say.
+    """
 
     node: str
     received_at_ms: int
@@ -56,6 +59,7 @@ class PresenceToStore:
     log: str | None = None
     first_held: int = 1
     next_number: int = 1
+    older: tuple[str, ...] | None = None
 
 
 class _Log:
@@ -159,12 +163,26 @@ class StoreWriter:
                 )
                 if said.log is not None:
                     self._announce(said.node, said.log, said.first_held, said.next_number)
+                    if said.older is not None:
+                        self._end_logs(said.node, {said.log, *said.older})
 
     def _announce(self, node: str, log: str, first_held: int, next_number: int) -> None:
         entry = self._log(node, log)
         entry.first_held = max(entry.first_held, first_held)
         entry.next_announced = max(entry.next_announced, next_number)
         self._save_log(entry)
+
+    def _end_logs(self, node: str, held: Collection[str]) -> None:
+        """Of every other log the node holds nothing any more: what is missing of it is lost."""
+        rows = self._connection.execute("SELECT log FROM log WHERE node = ?", (node,)).fetchall()
+        for (log,) in rows:
+            if log in held:
+                continue
+            entry = self._log(node, log)
+            end = max(entry.next_announced, entry.ranges.last() + 1)
+            if not entry.ranges.covers(entry.first_held, end - 1):
+                entry.first_held = end
+                self._save_log(entry)
 
     def forget_caches(self) -> None:
         """Read series and logs anew: after a rollback memory is ahead of the file."""

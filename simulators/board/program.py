@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Final
 
 import firmware
+from firmware.compact import compact
 
 SOURCES: Final = Path(firmware.__file__).parent / "node"
 STAND_INS: Final = Path(__file__).parent / "port"
 
 # About what an ESP32 leaves to a program, on 64 bits, where every object takes more.
-HEAP: Final = "96k"
+HEAP_OF_PROGRAM: Final = "96k"
+# What stands in for the chip's modules is in the heap beside it: a test holds both figures to no
+# more than that takes. On the chip all of it lies in ROM, the hundreds of names included.
+HEAP: Final = "105k"
 # mbedTLS takes some 40 KiB for a connection. The chip gives them from outside MicroPython's heap,
 # the unix port from within: these are on top of what the program itself may have.
 HEAP_WITH_TLS: Final = "192k"
-# With 1-Wire, UART, pins that interrupt, LEDs: what stands in for these on the board and for what
-# every node uses takes at least as much again as this is more than the heap above. On the chip all
-# of it lies in ROM, the hundreds of names included. A test holds it to that.
+# With 1-Wire, UART, pins that interrupt, LEDs more stands in.
 HEAP_WITH_WIRES: Final = "113k"
 # The sources need room for the compiler besides.
 HEAP_WITH_COMPILER: Final = "256k"
@@ -39,13 +41,14 @@ class Program:
     stand_ins: Path
     heap: str
 
-    def search_path(self, folder: Path, *, bare: bool = False) -> str:
-        """MICROPYPATH for a program that runs in `folder`; `bare` without the chip's modules.
+    def search_path(self, folder: Path, *, bare: bool = False, own: bool = True) -> str:
+        """MICROPYPATH for a program that runs in `folder`; `bare` without the chip's modules,
+        without `own` where the firmware lies on the flash itself.
 
         As short as can be: MicroPython keeps the path of each module in its heap, and on a chip
         it is the name alone.
         """
-        places = [self.modules] if bare else [self.stand_ins, self.modules]
+        places = ([] if bare else [self.stand_ins]) + ([self.modules] if own else [])
         return ":".join([*(os.path.relpath(place, folder) for place in places), ".frozen"])
 
 
@@ -78,15 +81,17 @@ def prepare_program(directory: Path) -> Program:
 
 
 def _compile(compiler: Path, sources: Path, directory: Path) -> None:
-    for source in sorted(sources.rglob("*.py")):
-        name = source.relative_to(sources)
+    texts = {path.relative_to(sources): path.read_text() for path in sorted(sources.rglob("*.py"))}
+    if sources == SOURCES:
+        texts = compact(texts)
+    for name, text in texts.items():
         target = directory / name.with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
         # Without line numbers, as on the node: they are a tenth of the heap. Called as it is
         # imported, since each name of its own stays in the heap for good.
         module = ".".join(name.with_suffix("").parts)
-        command: list[str | Path] = [compiler, "-O3", "-s", module, "-o", target, source]
-        subprocess.run(command, check=True)  # noqa: S603 - our own compiler and files
+        command: list[str | Path] = [compiler, "-O3", "-s", module, "-o", target, "-"]
+        subprocess.run(command, input=text.encode(), check=True)  # noqa: S603 - our own compiler
 
 
 def _find_program(name: str) -> Path | None:

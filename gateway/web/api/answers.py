@@ -91,6 +91,18 @@ class RoomsAnswer(Answer):
     """Address of the next page; null on the last."""
 
 
+class UpdateAnswer(Answer):
+    """How a node's last update of its firmware went, as it says itself."""
+
+    id: str | None
+    """Of the command that offered it."""
+    state: str
+    """`fetching`, `trial`, `confirmed`, `refused` or `rolled_back`."""
+    version: str | None
+    """The version that was offered."""
+    error: str | None
+
+
 class NodeAnswer(Answer):
     """A board: where it is, what it says of itself, what it measured last."""
 
@@ -107,6 +119,11 @@ class NodeAnswer(Answer):
     firmware: str | None
     board: str | None
     boots: int | None
+    safe_mode: bool
+    """Whether repeated crashes have left it with link and updates only."""
+    update: UpdateAnswer | None
+    settings: int | None
+    """The version of the settings it has taken."""
     sensors: list[str]
     last_heard_at: str | None
     latest: list[LatestAnswer]
@@ -196,6 +213,19 @@ class DeadLettersAnswer(Answer):
     dead_letters: list[DeadLetterAnswer]
     next: str | None
     """Address of the next page; null on the last."""
+
+
+class CommandAnswer(Answer):
+    """What a node replied: `error` is why it did not do it, `log` its last words, `state` how far
+    an update is.
+    """
+
+    id: str
+    ok: bool
+    error: str | None
+    log: list[str] | None
+    correction_ppm: int | None
+    state: str | None
 
 
 class HealthAnswer(Answer):

@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.nodes import UpdateReport
 from gateway.web.api.answers import (
     BuildingAnswer,
     DeadLetterAnswer,
@@ -18,6 +19,7 @@ from gateway.web.api.answers import (
     RoomsAnswer,
     SiteAnswer,
     SitesAnswer,
+    UpdateAnswer,
 )
 from gateway.web.api.names import QUALITIES, unit_of
 from gateway.web.api.parameters import Parameters
@@ -74,7 +76,14 @@ async def rooms(request: web.Request) -> web.Response:
             raise bad_request("the estate has changed since that page: begin again")
         first = found[0] + 1
     page = places[first : first + limit]
-    look = Look(estate, context.latest, _no_trend, context.clock_ms(), context.zone)
+    look = Look(
+        estate,
+        context.latest,
+        _no_trend,
+        context.clock_ms(),
+        context.zone,
+        context.nodes.awake_at_ms,
+    )
     states = [room_state(place, look) for place in page]
     is_last = first + limit >= len(places)
     return json_response(
@@ -147,12 +156,21 @@ def _node(node: str, context: WebContext) -> NodeAnswer:
         firmware=said.firmware if said else None,
         board=said.board if said else None,
         boots=said.boots if said else None,
+        safe_mode=bool(said and said.safe),
+        update=_update(said.update) if said and said.update else None,
+        settings=said.settings if said else None,
         sensors=list(said.sensors) if said else [],
         last_heard_at=_last_heard(said.received_at_ms if said else None, readings),
         latest=[
             _latest(node, quantity, channel, point)
             for (quantity, channel), point in sorted(readings.items())
         ],
+    )
+
+
+def _update(report: UpdateReport) -> UpdateAnswer:
+    return UpdateAnswer(
+        id=report.id, state=report.state, version=report.version, error=report.error
     )
 
 

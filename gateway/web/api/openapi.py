@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from gateway.web.api import answers, listings
+from gateway.web.api import answers, commands, listings
 from gateway.web.api.readings import readings
 from gateway.web.problem import PROBLEM_TYPE, json_response
 from ingest.quantities import QUANTITIES
@@ -150,16 +150,30 @@ _ERRORS: Final = {
     404: "What is named does not exist.",
     503: "The store can't be read at the moment.",
 }
+_COMMAND_ERRORS: Final = {
+    400: "The command can't be understood; `detail` says what would be right.",
+    401: "The token of the data folder's `api.token` is missing or wrong.",
+    403: "Reading without an account is not open, and the token is missing or wrong.",
+    404: "No such node is declared or was heard.",
+    413: "More than 4096 bytes.",
+    504: "No reply in time.",
+}
 
 
 @cache
 def openapi_document() -> dict[str, Any]:
     """The document, as OpenAPI 3.1 wants it."""
-    types = [*dict.fromkeys(operation.answer for operation in OPERATIONS), answers.ProblemAnswer]
+    types = [
+        *dict.fromkeys(operation.answer for operation in OPERATIONS),
+        answers.ProblemAnswer,
+        answers.CommandAnswer,
+        commands.CommandRequest,
+    ]
     _, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
     paths: dict[str, Any] = {each.path: {"get": _described(each)} for each in OPERATIONS}
+    paths["/api/v1/nodes/{node}/commands"] = {"post": _command()}
     paths["/metrics"] = {"get": _other("metrics", "The text format of Prometheus.", "text/plain")}
     document = _other("openapi", "This document.", "application/json")
     paths["/api/v1/openapi.json"] = {"get": document}
@@ -168,11 +182,15 @@ def openapi_document() -> dict[str, Any]:
         "info": {
             "title": "Préau",
             "version": metadata.version("preau"),
-            "description": "What the rooms of a town measure. Read-only, JSON, times in UTC.",
+            "description": "What the rooms of a town measure: JSON, times in UTC. Reading needs the"
+            " operator's leave, having a node do something the token of the gateway's machine.",
             "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 
@@ -190,6 +208,23 @@ def _described(operation: Operation) -> dict[str, Any]:
         "summary": operation.text,
         "parameters": [parameter.described() for parameter in operation.parameters],
         "responses": responses,
+    }
+
+
+def _command() -> dict[str, Any]:
+    text = "Have a node do something, and wait for its reply."
+    body = {"schema": {"$ref": "#/components/schemas/CommandRequest"}}
+    problems = {
+        str(status): _content(said, PROBLEM_TYPE, answers.ProblemAnswer.__name__)
+        for status, said in {**_COMMAND_ERRORS, 503: _ERRORS[503]}.items()
+    }
+    return {
+        "operationId": "commandNode",
+        "summary": text,
+        "security": [{"token": []}],
+        "parameters": [{"name": "node", "in": "path", "required": True, "schema": dict(_NODE)}],
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {"200": _content(text, "application/json", "CommandAnswer"), **problems},
     }
 
 
@@ -222,4 +257,8 @@ API_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api/v1/readings", readings),
     ("/api/v1/deadletters", listings.dead_letters),
     ("/api/v1/openapi.json", openapi),
+)
+COMMAND_ROUTE: Final[tuple[str, Handler]] = (
+    "/api/v1/nodes/{node}/commands",
+    commands.command,
 )

@@ -51,13 +51,16 @@ class RTC:
         if data is None:
             try:
                 with open(path, "rb") as file:
-                    return file.read()
+                    return file.read(os.stat(path)[6])
             except OSError:
                 return b""
         if len(data) > 2048:
             raise ValueError("buffer too long")
         with open(path, "wb") as file:
             file.write(data)
+
+    def datetime(self, date):
+        __getattr__("set_rtc")(date)
 
 
 def __getattr__(name):

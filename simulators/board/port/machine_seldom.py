@@ -4,6 +4,7 @@ resets, which end the program at once.
 
 import os
 import struct
+import time
 
 import utime
 import wire
@@ -40,3 +41,11 @@ def deepsleep(time_ms=0):
 
 def dht_readinto(pin, buf):
     buf[:] = wire.ask("H", pin.id)
+
+
+def set_rtc(date):
+    year, month, day, _, hour, minute, second, _ = date
+    wanted = time.mktime((year, month, day, hour, minute, second, 0, 0))
+    time._set_by_s += wanted - time.time()
+    with open(os.getenv("BOARD_RTC_MEMORY") + ".set", "w") as file:
+        file.write(str(time._set_by_s))

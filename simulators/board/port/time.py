@@ -11,10 +11,21 @@ _EPOCH = 946_684_800
 _PERIOD = 1 << 30
 _POWERED_S = float(os.getenv("BOARD_POWERED") or utime.time())
 _TICKS = int(os.getenv("BOARD_TICKS") or 0)
+_set_by_s = 0
+try:
+    # What was set outlasts all but a loss of power, as the RTC itself does.
+    with open((os.getenv("BOARD_RTC_MEMORY") or "") + ".set") as file:
+        _set_by_s = int(file.read())
+except OSError:
+    pass
 
 
 def time():
-    return int(utime.time() - _POWERED_S)
+    return int(utime.time() - _POWERED_S) + _set_by_s
+
+
+def mktime(date):
+    return utime.mktime(date) - _EPOCH
 
 
 def time_ns():

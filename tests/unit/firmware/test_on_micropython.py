@@ -12,7 +12,12 @@ from simulators.board.program import Program
 from tests.unit.firmware.micropython import CHECKS, run_micropython
 
 # These hold all packs, or a flash, in memory.
-_HEAPS = {"check_power": "1m", "check_outbox": "512k"}
+_HEAPS = {
+    "check_power": "1m",
+    "check_outbox": "512k",
+    "check_damage": "256k",
+    "check_clock": "256k",
+}
 
 
 def _checks() -> Iterator[object]:

@@ -95,3 +95,16 @@ def test_the_will_of_an_earlier_session_does_not_end_the_new_one():
     assert not nodes.take(gone, retained=True).online, "what the broker keeps is the last word"
     nodes.take(decoded(hello="0002"))
     assert not nodes.take(decode_presence(b'{"online": false, "hello": "0002"}', NODE, 9)).online
+
+
+def test_a_node_that_sleeps_says_until_when():
+    nodes = NodeRegistry([decoded()])
+    assert nodes.awake_at_ms(NODE) is None
+    said = {"online": False, "asleep": True, "next_wake": 1_763_803_600, "awake_ms": 3200}
+    nodes.take(decode_presence(json.dumps(said).encode(), NODE, 6))
+    assert nodes.awake_at_ms(NODE) == 1_763_803_600_000
+    presence = nodes.get(NODE)
+    assert presence is not None
+    assert (presence.asleep, presence.awake_ms, presence.firmware) == (True, 3200, "1.0.0")
+    nodes.take(decoded())
+    assert nodes.awake_at_ms(NODE) is None

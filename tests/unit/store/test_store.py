@@ -332,3 +332,28 @@ def test_what_was_forgotten_of_many_nodes_is_read_again(tmp_path: Path, monkeypa
     with StoreReader(tmp_path) as reader:
         assert [list(log.received) for log in reader.logs()] == [[(1, 4)]] * 10
         assert len(reader.series()) == 10
+
+
+def test_a_log_of_which_a_node_holds_nothing_any_more_has_lost_what_is_missing(
+    store: StoreWriter, tmp_path: Path
+):
+    def position(log: str, seq: int) -> PackToStore:
+        return PackToStore(NODE, LogPosition(log, seq, 1), T0, [])
+
+    def account() -> dict[str, tuple[object, object]]:
+        with StoreReader(tmp_path) as reader:
+            return {log.log: (log.lost(), log.missing()) for log in reader.logs(NODE)}
+
+    store.commit([position("aa00aa00", 1), position("aa00aa00", 4)])
+    store.save_presences([PresenceToStore(NODE, T0, "{}", "aa00aa00", 1, 7)])
+    # Its end was damaged: it goes on with another log, and still has packs of the first.
+    store.save_presences([PresenceToStore(NODE, T0, "{}", "bb00bb00", 1, 2, ("aa00aa00",))])
+    assert account()["aa00aa00"] == ([], [(2, 3), (5, 6)])
+    store.commit([position("aa00aa00", 2)])
+    store.save_presences([PresenceToStore(NODE, T0, "{}", "bb00bb00", 1, 2)])
+    assert account()["aa00aa00"] == ([], [(3, 3), (5, 6)]), "it has not said that it holds none"
+    store.save_presences([PresenceToStore(NODE, T0, "{}", "bb00bb00", 1, 2, ())])
+    assert account() == {"aa00aa00": ([(3, 3), (5, 6)], []), "bb00bb00": ([], [(1, 1)])}
+    # What comes after all is no longer lost.
+    store.commit([position("aa00aa00", 5)])
+    assert account()["aa00aa00"] == ([(3, 3), (6, 6)], [])

@@ -41,7 +41,7 @@ async def test_every_route_for_programs_is_documented_and_the_other_way_round(
     served = {
         route.resource.canonical
         for route in town.app().router.routes()
-        if route.method == "GET" and route.resource is not None
+        if route.method in ("GET", "POST") and route.resource is not None
     }
     for_programs = {
         path for path in served if path.startswith("/api/") or path in ("/healthz", "/metrics")

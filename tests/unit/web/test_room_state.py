@@ -152,3 +152,24 @@ def test_what_a_node_measured_in_its_former_room_is_not_this_room_s(
     empty_town.declare(moved)
     assert state(empty_town, said("temperature", 19.0, 3)).conditions == (Condition.UNMEASURED,)
     assert state(empty_town, said("temperature", 19.0, 1)).conditions == (Condition.GOOD,)
+
+
+def test_a_node_that_sleeps_is_silent_only_when_it_does_not_wake_as_it_said(
+    empty_town: TownService,
+) -> None:
+    latest = LatestReadings()
+    latest.update([said("temperature", 19.5, back_min=50)])
+    place = empty_town.estate.room(REF)
+    assert place is not None
+
+    def conditions(minutes_on: int) -> tuple[Condition, ...]:
+        now_ms = NOW_MS + minutes_on * MINUTE_MS
+        wakes_ms = NOW_MS + 10 * MINUTE_MS
+        look = Look(
+            empty_town.estate, latest, lambda *_: Trend.UP, now_ms, ZONE, lambda _: wakes_ms
+        )
+        return room_state(place, look).conditions
+
+    assert conditions(0) == (Condition.GOOD,)
+    assert conditions(20) == (Condition.GOOD,)
+    assert conditions(60) == (Condition.SILENT,)

@@ -13,7 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from gateway.changes import Changes
+from gateway.control import Control
+from gateway.firmware.shelf import Shelf
 from gateway.health import Health
+from gateway.mqtt.session import BrokerAddress, Session
+from gateway.node_commands import CommandDesk
 from gateway.nodes import NodeRegistry, Presence
 from gateway.readers import ReaderPool
 from gateway.web.app import create_app
@@ -28,6 +32,7 @@ from ingest.topics import base_name_of, topic_of
 
 Client = TestClient[web.Request, web.Application]
 
+TOKEN = "the-token-of-this-town-for-its-tests"  # noqa: S105
 ZONE = ZoneInfo("Europe/Paris")
 NOW_MS = 1_767_692_400_000
 """Tuesday 6 January 2026, 10:40 in Paris: school is on."""
@@ -197,10 +202,25 @@ class TownService:
             changes=self.changes,
             health=self.health,
             metrics=lambda: b"preau_packs_total 1.0\n",
+            control=self.control(),
             clock_ms=lambda: self.now_ms,
             language=self.language,
             zone=ZONE,
             read_without_account=self.read_without_account,
+        )
+
+    def control(self) -> Control:
+        """A service whose broker is away, and a data folder of its own."""
+        session = Session(
+            BrokerAddress("127.0.0.1", 1, None, None),
+            subscriptions=[],
+            clock_ms=lambda: self.now_ms,
+        )
+        return Control(
+            commands=CommandDesk(session, self.nodes, lambda: self.now_ms),
+            shelf=Shelf(self.folder / "data"),
+            token=TOKEN,
+            base_url="http://127.0.0.1:8080",
         )
 
     def app(self) -> web.Application:

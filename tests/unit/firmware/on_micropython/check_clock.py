@@ -49,15 +49,15 @@ def _draw():
     return _drawn[0]
 
 
-def _started(time, memory):
+def _started(time, memory, sleeps=False):
     clock_module.time = time
-    return Clock(memory, Anchors("anchors", Segments), _draw)
+    return Clock(memory, Anchors("anchors", Segments), _draw, sleeps=sleeps)
 
 
 def a_node_without_the_time_stamps_no_time():
     clock = _started(Time(100), Memory())
     assert not clock.known and clock.now() is None
-    assert pack.decode_head(clock.stamp())[:2] == (100, clock.epoch)
+    assert pack.decode_head(clock.stamp())[:3] == (100, 0, clock.epoch)
 
 
 def an_answer_within_ten_seconds_gives_the_time():
@@ -69,7 +69,7 @@ def an_answer_within_ten_seconds_gives_the_time():
     assert clock.now() == UNIX
     time.seconds += 60
     assert clock.now() == UNIX + 60
-    assert pack.decode_head(clock.stamp())[:2] == (UNIX + 60, None)
+    assert pack.decode_head(clock.stamp())[:3] == (UNIX + 60, 0, None)
 
 
 def an_answer_after_more_than_ten_seconds_does_not():
@@ -105,10 +105,10 @@ def what_is_no_time_is_refused():
 def waiting_readings_get_the_time_they_were_taken_at():
     time = Time(100)
     clock = _started(time, Memory())
-    seconds, epoch, _ = pack.decode_head(clock.stamp())
+    seconds, _, epoch, _ = pack.decode_head(clock.stamp())
     time.seconds = 400
     assert clock.set(UNIX)
-    assert seconds + clock.anchor(epoch) == UNIX - 300
+    assert clock.anchor(epoch, seconds) == (UNIX - 300, 0)
 
 
 def a_time_once_given_never_changes():
@@ -117,12 +117,12 @@ def a_time_once_given_never_changes():
     clock = _started(time, memory)
     epoch = clock.epoch
     clock.set(UNIX)
-    offset = clock.anchor(epoch)
+    given = clock.anchor(epoch, 40)
     clock.set(UNIX + 500)
     assert clock.now() == UNIX + 500
-    assert clock.anchor(epoch) == offset
-    assert _started(time, memory).anchor(epoch) == offset
-    assert _started(Time(3), Memory()).anchor(epoch) == offset
+    assert clock.anchor(epoch, 40) == given == (UNIX - 60, 0)
+    assert _started(time, memory).anchor(epoch, 40) == given
+    assert _started(Time(3), Memory()).anchor(epoch, 40) == given
 
 
 def a_reset_keeps_the_time():
@@ -141,7 +141,7 @@ def a_loss_of_power_loses_the_time_and_begins_an_epoch():
     again = _started(Time(2), Memory())
     assert again.epoch != never and not again.known
     again.set(UNIX)
-    assert again.anchor(never) is None
+    assert again.anchor(never, 50) is None
 
 
 def an_rtc_that_went_back_or_was_set_begins_an_epoch():
@@ -180,15 +180,150 @@ def anchors_go_when_their_packs_have_left():
         clock.set(UNIX + life)
         Segments.newest = life + 1
         Segments.oldest = max(1, life - 3)
-    assert clock.anchor(epochs[0]) is None
-    assert clock.anchor(epochs[-1]) is not None and clock.anchor(epochs[-3]) is not None
-    assert os.stat("anchors")[6] < 10 * 16
+    assert clock.anchor(epochs[0], 0) is None
+    assert clock.anchor(epochs[-1], 0) is not None and clock.anchor(epochs[-3], 0) is not None
+    assert os.stat("anchors")[6] < 10 * 22
     Segments.oldest = Segments.newest = 1
 
 
 def an_anchor_file_that_is_lost_is_written_again_while_power_lasts():
     clock = _started(Time(100), Memory())
     clock.set(UNIX)
-    offset = clock.anchor(clock.epoch)
+    given = clock.anchor(clock.epoch, 30)
     os.remove("anchors")
-    assert clock.anchor(clock.epoch) == offset
+    assert clock.anchor(clock.epoch, 30) == given == (UNIX - 70, 0)
+
+
+# -- set back and forth ----------------------------------------------------------------------------
+
+
+def _dates(clock, heads):
+    """Each head as it is sent: (seconds, milliseconds)."""
+    dates = []
+    for head in heads:
+        seconds, ms, epoch, _ = pack.decode_head(head)
+        dates.append(clock.anchor(epoch, seconds) if epoch is not None else (seconds, ms))
+    return dates
+
+
+def a_clock_set_back_and_forth_dates_no_two_readings_alike():
+    time = Time(100)
+    memory = Memory()
+    clock = _started(time, memory)
+    heads = []
+    for step_s in (0, -300, 0, 3600, -3600, -3600, 7200, -1, -2):
+        clock.set(UNIX + time.seconds + step_s)
+        for _ in range(20):
+            heads.append(clock.stamp())
+            time.seconds += 30
+        # What is past stays as it was, through a reset too.
+        clock = _started(time, memory)
+    dates = _dates(clock, heads)
+    assert len(set(dates)) == len(dates) == 180
+    assert all(0 <= ms < 1000 for _, ms in dates)
+
+
+def two_readings_in_one_second_are_told_apart():
+    clock = _started(Time(100), Memory())
+    clock.set(UNIX)
+    heads = [clock.stamp() for _ in range(5)]
+    assert len(set(_dates(clock, heads))) == 5
+
+
+def one_ntp_answer_that_is_wrong_is_overruled_by_the_gateway():
+    time = Time(100)
+    clock = _started(time, Memory())
+    assert clock.set(UNIX + 3600)
+    before = clock.stamp()
+    time.seconds += 60
+    clock.presence_sent("9f31")
+    assert clock.answer("9f31", UNIX + 60)
+    assert clock.now() == UNIX + 60
+    # What was given a time keeps it; what follows has the right one.
+    assert _dates(clock, [before, clock.stamp()]) == [(UNIX + 3600, 1), (UNIX + 60, 2)]
+
+
+# -- a node that sleeps ----------------------------------------------------------------------------
+
+
+def readings_between_two_synchronisations_are_dated_by_both():
+    """Its RTC is 5 % fast: over an hour, three minutes."""
+    time = Time(100)
+    memory = Memory()
+    clock = _started(time, memory, sleeps=True)
+    clock.set(UNIX)
+    heads = []
+    for _ in range(6):
+        time.seconds += 630
+        clock = _started(time, memory, sleeps=True)
+        heads.append(clock.stamp())
+        assert not clock.ready, "its time is not fixed yet"
+    clock.set(UNIX + 3600)
+    assert clock.ready
+    assert _dates(clock, heads) == [(UNIX + 600 * n, 0) for n in range(1, 7)]
+    assert -52_000 < clock.drift_ppm < -46_000, clock.drift_ppm
+    # Whatever comes after changes none of them.
+    time.seconds += 4000
+    later = _started(time, memory, sleeps=True)
+    later.set(UNIX + 9000)
+    assert _dates(later, heads) == [(UNIX + 600 * n, 0) for n in range(1, 7)]
+
+
+def a_clock_that_was_set_between_two_synchronisations_is_no_drift():
+    time = Time(100)
+    memory = Memory()
+    clock = _started(time, memory, sleeps=True)
+    clock.set(UNIX + 7200)
+    heads = []
+    for _ in range(6):
+        time.seconds += 600
+        heads.append(clock.stamp())
+    # The gateway's clock was two hours ahead, and is right now: an hour has passed.
+    clock = _started(time, memory, sleeps=True)
+    clock.set(UNIX + 3600)
+    for _ in range(18):
+        time.seconds += 600
+        heads.append(clock.stamp())
+    clock = _started(time, memory, sleeps=True)
+    clock.set(UNIX + 3600 + 10_800)
+    dates = _dates(clock, heads)
+    assert dates[:6] == [(UNIX + 7200 + 600 * n, 0) for n in range(1, 7)]
+    assert [seconds for seconds, _ in dates[6:]] == [UNIX + 3600 + 600 * n for n in range(1, 19)]
+    assert len(set(dates)) == len(dates), "an hour has been twice"
+
+
+def anchors_of_a_node_that_sleeps_do_not_pile_up():
+    time = Time(100)
+    memory = Memory()
+    Segments.oldest = Segments.newest = 1
+    for hour in range(200):
+        time.seconds += 3600
+        clock = _started(time, memory, sleeps=True)
+        head = clock.stamp()
+        clock.set(UNIX + 3600 * hour)
+        assert _dates(clock, [head]) == [(UNIX + 3600 * hour, 0)], hour
+        if hour % 10 == 9:
+            Segments.newest += 1
+            Segments.oldest = Segments.newest - 1
+    assert os.stat("anchors")[6] < 25 * 22, os.stat("anchors")[6]
+    Segments.oldest = Segments.newest = 1
+
+
+# -- what certificates are judged by ---------------------------------------------------------------
+
+
+def the_rtc_starts_no_earlier_than_the_last_known_time_which_dates_nothing():
+    time = Time(100)
+    begun = [(900_000_000, UNIX)]
+
+    def begin():
+        time.seconds = begun[0][0]
+        return begun[0]
+
+    clock_module.time = time
+    clock = Clock(Memory(), Anchors("anchors", Segments), _draw, begin)
+    assert not clock.known and clock.now() is None
+    assert pack.decode_head(clock.stamp())[:3] == (0, 0, clock.epoch)
+    time.seconds += 50
+    clock.set(UNIX + 500)
+    assert clock.now() == UNIX + 500 and clock.anchor(clock.epoch, 0) == (UNIX + 450, 0)

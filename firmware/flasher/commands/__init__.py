@@ -1,0 +1,1 @@
+"""The flasher's commands: found by `preau` through entry points."""

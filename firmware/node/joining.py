@@ -1,0 +1,72 @@
+"""Joins a network and opens the session with a broker. Loaded for that and dropped.
+
+It works on a `Link`; it must not know when to try again.
+"""
+
+import asyncio
+import time
+
+import seldom
+from diary import note
+from micropython import const
+
+_JOIN_TIMEOUT_MS = const(20_000)
+# With what was cached; then as if nothing were.
+_REJOIN_TIMEOUT_MS = const(5_000)
+
+
+async def join(link):
+    """Joins the first of the known networks that lets us in, or raises OSError. `link.cached` is
+    (ssid, bssid, (address, mask, gateway, name server)) of the last time, or None.
+    """
+    wlan, settings = link.wlan, link.settings
+    if wlan.isconnected():
+        return
+    wlan.active(True)
+    fixed = settings.ip if isinstance(settings.ip, list) else None
+    cached = link.cached
+    if cached:
+        known = [network for network in settings.wifi if network["ssid"] == cached[0]]
+        if known:
+            if fixed or settings.ip == "cached":
+                wlan.ifconfig(tuple(fixed or cached[2]))
+            wlan.connect(cached[0], known[0].get("password"), bssid=cached[1])
+            if await _joined(link, _REJOIN_TIMEOUT_MS):
+                return
+            wlan.active(False)
+            wlan.active(True)
+        link.cached = None
+    if fixed:
+        wlan.ifconfig(tuple(fixed))
+    for known in settings.wifi:
+        wlan.connect(known["ssid"], known.get("password"))
+        if await _joined(link, _JOIN_TIMEOUT_MS):
+            return
+    raise OSError("no Wi-Fi of {} known".format(len(settings.wifi)))
+
+
+async def _joined(link, timeout_ms: int) -> bool:
+    wlan = link.wlan
+    until = time.ticks_add(time.ticks_ms(), timeout_ms)
+    while time.ticks_diff(until, time.ticks_ms()) > 0:
+        if wlan.isconnected():
+            return True
+        await asyncio.sleep_ms(50)
+    wlan.disconnect()
+    return False
+
+
+async def connect(link, client, will, topics):
+    """Raises MqttError, OSError, and ValueError for a certificate."""
+    broker = link.broker
+    host = broker.get("host")
+    if not host:
+        raise OSError("no broker is configured")
+    tls = broker.get("tls", False)
+    port = broker.get("port", 8883 if tls else 1883)
+    context = seldom.run("trust", "tls_context", broker.get("ca", [])) if tls else None
+    user, password = broker.get("user") or link.node, broker.get("password")
+    await seldom.wait(
+        "mqtt_open", "connect", client, host, port, user, password, will, context, topics
+    )
+    note("link: connected to {}:{}".format(host, port))

@@ -1,0 +1,82 @@
+"""API v1: has a node do something. The only part that changes anything, and only with the token."""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from aiohttp import web
+
+from gateway.api_token import is_bearer
+from gateway.node_commands import NoReplyError, Reply
+from gateway.web.api.answers import Answer, CommandAnswer
+from gateway.web.context import CONTEXT
+from gateway.web.problem import ApiProblem, bad_request, json_response, not_found
+from ingest.topics import is_node_id
+
+_BODY_MAX: Final = 4096
+
+Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+
+
+class CommandRequest(Answer, forbid_unknown_fields=True):
+    """What a node is to do. `ppm` is for `calibrate_co2`; `bundle` and `trial_s` for `update`."""
+
+    do: Literal["identify", "restart", "send_log", "calibrate_co2", "update"]
+    timeout_s: Timeout = 30.0
+    """How long to wait for the node and its reply; afterwards the command is void."""
+    ppm: Annotated[int, msgspec.Meta(ge=400, le=2000)] | None = None
+    bundle: str | None = None
+    """A signed bundle of the data folder, by its file name."""
+    trial_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 600
+    """Seconds of broker session after which a new version without receipt is given up."""
+
+
+async def command(request: web.Request) -> web.Response:
+    """`POST /api/v1/nodes/{node}/commands`"""
+    context = request.app[CONTEXT]
+    if not is_bearer(request.headers.get("Authorization"), context.control.token):
+        raise ApiProblem(401, "Unauthorized", "send the token of the data folder's api.token")
+    node = request.match_info["node"]
+    known = context.nodes.get(node) is not None or context.estate().node(node) is not None
+    if not is_node_id(node) or not known:
+        raise not_found(f"no node {node[:40]!r} is declared or was heard")
+    asked = await _read(request)
+    try:
+        reply = await context.control.commands.ask(
+            node, asked.do, _fields(asked, request), asked.timeout_s
+        )
+    except NoReplyError as error:
+        raise ApiProblem(504, "No reply", str(error)) from error
+    return json_response(_answer(reply))
+
+
+async def _read(request: web.Request) -> CommandRequest:
+    body = await request.content.read(_BODY_MAX + 1)
+    if len(body) > _BODY_MAX:
+        raise ApiProblem(413, "Too large", f"a command has at most {_BODY_MAX} bytes")
+    try:
+        return msgspec.json.decode(body, type=CommandRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"no command: {error}") from error
+
+
+def _fields(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
+    if asked.do == "calibrate_co2":
+        if asked.ppm is None:
+            raise bad_request("calibrate_co2 needs ppm, what the air holds: 400 to 2000")
+        return {"ppm": asked.ppm}
+    if asked.do == "update":
+        if asked.bundle is None:
+            raise bad_request("update needs bundle, a file of firmware/ in the data folder")
+        return request.app[CONTEXT].control.offer(asked.bundle) | {"trial_s": asked.trial_s}
+    return {}
+
+
+def _answer(reply: Reply) -> CommandAnswer:
+    return CommandAnswer(
+        id=reply.id,
+        ok=reply.ok,
+        error=reply.error,
+        log=reply.log,
+        correction_ppm=reply.correction_ppm,
+        state=reply.state,
+    )

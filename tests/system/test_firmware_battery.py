@@ -1,0 +1,151 @@
+"""The life on batteries: the real firmware on the virtual board, which really sleeps and wakes."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.store.reader import StoreReader
+from simulators.board.board import VirtualBoard
+from tests.gateway import Gateway as RealGateway
+from tests.servers import Server, eventually, require_micropython, running
+from tests.system.test_firmware_node import NODE, Gateway
+
+
+@pytest.fixture
+def gateway(mosquitto: Server) -> AsyncIterator[Gateway]:
+    gateway = Gateway(mosquitto.port)
+    yield gateway
+    gateway.close()
+
+
+def battery_board(folder: Path, port: int, **config: Any) -> VirtualBoard:
+    require_micropython()
+    return VirtualBoard(
+        NODE,
+        folder / "board",
+        ("127.0.0.1", port),
+        interval_s=2,
+        extra_config={"life": "battery", "wifi_every": 3, "ip": "cached"} | config,
+    )
+
+
+@pytest.fixture
+async def board(mosquitto: Server, tmp_path: Path) -> AsyncIterator[VirtualBoard]:
+    board = battery_board(tmp_path, mosquitto.port)
+    yield board
+    await board.stop()
+    assert not any("defect" in line or "Traceback" in line for line in board.output), "\n".join(
+        board.output
+    )
+
+
+async def test_it_sends_at_every_third_wake_and_says_until_when_it_sleeps(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    async with board:
+        await eventually(
+            lambda: sum(p.get("asleep", False) for p in gateway.presences) >= 3, deadline_s=60
+        )
+    # The first wake after the power came sends at once, then three samples go together.
+    assert gateway.numbers() == list(range(1, len(gateway.packs) + 1))
+    assert len(gateway.packs) == 7
+    assert board.starts >= 7
+    times = [json.loads(pack)[0]["bt"] for pack in gateway.packs]
+    assert all(later > earlier for earlier, later in pairwise(times))
+    assert abs(times[-1] - time.time()) < 10
+    asleep = [presence for presence in gateway.presences if presence.get("asleep")]
+    assert all(presence["online"] is False for presence in asleep)
+    assert abs(asleep[-1]["next_wake"] - time.time()) < 10
+    assert 0 < asleep[-1]["radio_ms"] <= asleep[-1]["awake_ms"] < 10_000
+    # A will would say that it is gone.
+    assert [p.get("asleep", p["online"]) for p in gateway.presences[:6]] == [True] * 6
+
+
+async def test_what_it_takes_without_a_gateway_waits_and_keeps_its_time(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    gateway.answers = gateway.receipts = False
+    async with board:
+        await eventually(lambda: board.starts >= 6, deadline_s=60)
+        assert not gateway.packs
+        gateway.answers = gateway.receipts = True
+        await eventually(lambda: len(gateway.packs) >= 6, deadline_s=60)
+    times = [json.loads(pack)[0]["bt"] for pack in gateway.packs]
+    assert all(1 <= later - earlier <= 6 for earlier, later in pairwise(times)), times
+    assert gateway.numbers()[:6] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_network_that_is_not_there_is_tried_less_and_less_often(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    board.surroundings.wifi_up = False
+    async with board:
+        await eventually(lambda: board.starts >= 2, deadline_s=60)
+        board.surroundings.wifi_up = True
+        await eventually(lambda: gateway.packs, deadline_s=60)
+    # One failure at the first wake: the next try comes after six samples instead of three.
+    assert max(gateway.numbers()) == 7
+
+
+async def test_settings_and_commands_reach_it_while_it_is_awake(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    gateway.send("settings", {"version": 4, "wifi_every": 1}, retain=True)
+    async with board:
+        await eventually(lambda: any(p.get("settings") == 4 for p in gateway.presences))
+        seen = len(gateway.presences)
+        await eventually(lambda: any(p["online"] for p in gateway.presences[seen:]))
+        gateway.command(id="b1", do="identify")
+        await eventually(lambda: gateway.replies or _again(gateway), deadline_s=60)
+    assert gateway.replies[0]["ok"] is True
+
+
+def _again(gateway: Gateway) -> None:
+    """A gateway sends a command until it is answered: who sleeps hears nothing."""
+    if gateway.presences[-1]["online"]:
+        gateway.command(id="b1", do="identify")
+
+
+async def test_garbage_in_rtc_memory_is_refused(gateway: Gateway, board: VirtualBoard) -> None:
+    async with board:
+        await eventually(lambda: gateway.packs)
+        await eventually(lambda: gateway.presences[-1].get("asleep"))
+        before = board.starts
+        memory = board.directory / "rtc.bin"
+        memory.write_bytes(bytes(byte ^ 0x5A for byte in memory.read_bytes()))
+        await eventually(lambda: board.starts > before)
+        # As after a power-on: it asks for the time at once, and invents none.
+        await eventually(lambda: len(gateway.packs) >= 2)
+    assert abs(json.loads(gateway.packs[1])[0]["bt"] - time.time()) < 10
+    assert gateway.numbers() == [1, 2]
+
+
+async def test_the_real_gateway_stores_each_reading_once_and_shows_the_node_asleep(
+    tmp_path: Path, mosquitto: Server
+) -> None:
+    gateway = RealGateway(tmp_path / "gateway", mosquitto.port)
+    board = battery_board(tmp_path, mosquitto.port)
+
+    async def node() -> dict[str, Any]:
+        found = (await gateway.get("/api/v1/nodes"))["nodes"]
+        return found[0] if found else {}
+
+    async def is_asleep() -> bool:
+        return bool((await node()).get("asleep"))
+
+    with running(gateway):
+        await eventually(gateway.is_well)
+        async with board:
+            await eventually(lambda: board.starts >= 5, deadline_s=60)
+            await eventually(is_asleep, deadline_s=60)
+            assert (await node())["online"] is False
+        with StoreReader(gateway.data) as reader:
+            (log,) = reader.logs(NODE)
+            assert log.missing() == []
+            assert log.received.count() >= 4
+    assert not any("battery:" in line for line in board.output), list(board.output)
