@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from itertools import count
 from operator import itemgetter
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import numpy as np
+
+from ingest.readings import Reading
 from ingest.senml import encode_pack
 from ingest.topics import topic_of
 from simulators.node import next_measurement_ms
 from simulators.sensors import Sensors
 from simulators.town import Town
 
+_ROUNDS_AT_ONCE: Final = 288
 # What a pack takes from the wall to the gateway over Wi-Fi.
 _UNDERWAY_MS = (40, 900)
 
@@ -51,11 +55,22 @@ def history_packs(
         (first_ms, room.node, log_of(room.node, seed, start_ms), Sensors(room.node, room.model))
         for first_ms, room in sorted(firsts, key=itemgetter(0))
     ]
-    for seq in count(1):
-        for first_ms, node, log, sensors in writers:
-            at_ms = first_ms + (seq - 1) * step_ms
-            if at_ms >= end_ms:
-                return
-            payload = encode_pack(node, sensors.read(at_ms), log=log, seq=seq, first=seq)
-            received_at_ms = at_ms + underway.randrange(*_UNDERWAY_MS)
-            yield PastPack(topic_of(node, "readings"), payload, received_at_ms)
+    for begin in count(0, _ROUNDS_AT_ONCE):
+        taken = [_readings(*writer, begin, step_ms, end_ms) for writer in writers]
+        for turn in range(_ROUNDS_AT_ONCE):
+            for (first_ms, node, log, _), readings in zip(writers, taken, strict=True):
+                if turn >= len(readings):
+                    return
+                seq = begin + turn + 1
+                payload = encode_pack(node, readings[turn], log=log, seq=seq, first=seq)
+                at_ms = first_ms + (seq - 1) * step_ms
+                received_at_ms = at_ms + underway.randrange(*_UNDERWAY_MS)
+                yield PastPack(topic_of(node, "readings"), payload, received_at_ms)
+
+
+def _readings(
+    first_ms: int, _node: str, _log: str, sensors: Sensors, begin: int, step_ms: int, end_ms: int
+) -> list[list[Reading]]:
+    """What one node measures in some rounds, as far as they lie before the end."""
+    at_ms = first_ms + step_ms * np.arange(begin, begin + _ROUNDS_AT_ONCE, dtype=np.int64)
+    return sensors.read_many(at_ms[at_ms < end_ms])

@@ -10,13 +10,14 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from gateway.mqtt.address import BrokerAddress
 from ingest.backoff import backoff_s
 from ingest.readings import Reading
 from ingest.senml import encode_pack
+from simulators.faults import Fault
 from simulators.mqtt import BrokerAwayError
 from simulators.outbox import Outbox
 from simulators.room import RoomSource
@@ -37,7 +38,7 @@ class VirtualNode:
 
     It measures at every `interval_s` of Unix time, shifted by a phase of its own so that the
     nodes of a town do not all measure at once. `taken` counts packs; `readings` holds every
-    reading taken where `keep_readings` asks for it.
+    reading taken where `keep_readings` asks for it. `faults` are those of its chips and battery.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class VirtualNode:
         pace: Pace | None = None,
         clock: Callable[[], float] = time.time,
         keep_readings: bool = False,
+        faults: Sequence[Fault] = (),
     ) -> None:
         self._pace = pace or Pace()
         self.node = node
@@ -65,7 +67,7 @@ class VirtualNode:
         self.sessions = 0
         self.last_error = ""
         self.readings: list[Reading] | None = [] if keep_readings else None
-        self._sensors = Sensors(node, room)
+        self._sensors = Sensors(node, room, faults=faults)
         self._broker = broker
         self._clock = clock
         self._wake = asyncio.Event()

@@ -1,7 +1,6 @@
 """When a room holds whom: the timetables of French schools, by local weekday and time of day.
 
-Rules only, with neither clock nor calendar: school holidays are not known here, but for the long
-summer ones.
+Rules only, with neither clock nor calendar: which days have school is not known here.
 """
 
 from dataclasses import dataclass
@@ -18,9 +17,6 @@ SCHOOL_DAYS: Final = frozenset((MONDAY, TUESDAY, THURSDAY, FRIDAY))
 CHILD_L_S: Final = 0.0030
 SMALL_CHILD_L_S: Final = 0.0025
 ADULT_L_S: Final = 0.0050
-
-_SUMMER_FROM: Final = (7, 5)
-_SUMMER_TO: Final = (8, 31)
 
 
 def clock_s(hours: int, minutes: int = 0) -> int:
@@ -56,6 +52,11 @@ LUNCH: Final = (
     Session(clock_s(11, 40), clock_s(12, 25)),
     Session(clock_s(12, 30), clock_s(13, 15)),
 )
+WEDNESDAY_CARE: Final = (
+    Session(clock_s(8), clock_s(12), frozenset((WEDNESDAY,))),
+    Session(clock_s(13, 30), clock_s(17), frozenset((WEDNESDAY,))),
+)
+"""The day of the *centre de loisirs*."""
 LIBRARY_HOURS: Final = (
     Session(clock_s(9), clock_s(9, 50), frozenset((MONDAY, THURSDAY))),
     Session(clock_s(10, 20), clock_s(11, 20), frozenset((TUESDAY, FRIDAY))),
@@ -73,8 +74,6 @@ class Use:
     child_l_s: float = CHILD_L_S
 
     def sessions_of(self, day: date) -> tuple[Session, ...]:
-        """The sessions held on a day, in order; none on a day off."""
-        if _SUMMER_FROM <= (day.month, day.day) <= _SUMMER_TO:
-            return ()
+        """The sessions of a day's timetable, in order."""
         weekday = day.weekday()
         return tuple(session for session in self.sessions if weekday in session.weekdays)

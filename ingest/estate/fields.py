@@ -119,7 +119,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 Exposure = Annotated[
     Literal["N", "NE", "E", "SE", "S", "SW", "W", "NW"], BeforeValidator(_exposure)
 ]
-_Day = Annotated[
+Spans = Annotated[
     tuple[Annotated[Span, BeforeValidator(_span)], ...],
     Field(strict=False),
     AfterValidator(_in_order),
@@ -129,13 +129,13 @@ _Day = Annotated[
 class Hours(EstateModel):
     """When people are in, for each day of an ordinary week. A day left out is closed."""
 
-    mon: _Day = ()
-    tue: _Day = ()
-    wed: _Day = ()
-    thu: _Day = ()
-    fri: _Day = ()
-    sat: _Day = ()
-    sun: _Day = ()
+    mon: Spans = ()
+    tue: Spans = ()
+    wed: Spans = ()
+    thu: Spans = ()
+    fri: Spans = ()
+    sat: Spans = ()
+    sun: Spans = ()
 
     def of(self, weekday: int) -> tuple[Span, ...]:
         """The spans of a day of the week, Monday being 0."""

@@ -22,6 +22,7 @@ from ingest.estate.fields import (
     Instant,
     Name,
     NodeId,
+    Spans,
     to_ms,
     until_after_since,
 )
@@ -41,6 +42,9 @@ Profile = Literal[
     "outdoor",
     "other",
 ]
+SchoolZone = Literal["A", "B", "C"]
+Region = Literal["57", "67", "68", "971", "972", "973", "974", "976"]
+"""Départements with public holidays of their own, by INSEE's number."""
 _Degrees = Annotated[float, Field(ge=-40, le=60)]
 _Ppm = Annotated[float, Field(ge=400, le=10_000)]
 # Compared with the milder threshold, which may have been moved beyond this one's default.
@@ -86,7 +90,9 @@ class Days(EstateModel):
     last: date
     name: Name | None = None
     sites: tuple[Id, ...] = Field(default=(), strict=False)
-    """Where it holds; everywhere if empty."""
+    """Where it holds; everywhere if neither sites nor rooms are named."""
+    rooms: tuple[str, ...] = Field(default=(), strict=False)
+    """Single rooms in which it holds, as `site/room`."""
 
     @field_validator("last")
     @classmethod
@@ -96,13 +102,30 @@ class Days(EstateModel):
             raise ValueError("must not be before `first`")
         return value
 
+    def covers(self, day: date) -> bool:
+        """Whether a local day is one of them."""
+        return self.first <= day <= self.last
+
+    def holds_in(self, site: str, ref: str) -> bool:
+        """Whether the room `ref` of `site` is meant."""
+        return not (self.sites or self.rooms) or site in self.sites or ref in self.rooms
+
+
+class Opening(Days):
+    """Days on which people are in though the calendar says otherwise."""
+
+    hours: Spans | None = None
+    """When, on each of these days; the ordinary hours of their weekday if left out."""
+
 
 class Calendar(EstateModel):
     """The zone of the school holidays, and local additions and corrections, which win."""
 
-    school_zone: Literal["A", "B", "C"] | None = None
+    school_zone: SchoolZone | None = None
+    region: Region | None = None
+    """Whose public holidays are not quite those of the country."""
     closures: tuple[Days, ...] = Field(default=(), alias="closure", strict=False)
-    openings: tuple[Days, ...] = Field(default=(), alias="opening", strict=False)
+    openings: tuple[Opening, ...] = Field(default=(), alias="opening", strict=False)
 
 
 class Contact(EstateModel):
@@ -135,6 +158,8 @@ class Room(EstateModel):
     exposure: Exposure | None = None
     seats: Annotated[int, Field(ge=0, le=10_000)] | None = None
     hours: Hours | None = None
+    open_in_school_holidays: bool | None = None
+    """As its site if left out."""
 
     @field_validator("volume_m3")
     @classmethod
@@ -153,6 +178,29 @@ class Building(EstateModel):
     hours: Hours | None = None
 
 
+class ProfileHours(EstateModel):
+    """Hours that all rooms of one profile have at a site."""
+
+    classroom: Hours | None = None
+    nursery: Hours | None = None
+    dormitory: Hours | None = None
+    canteen: Hours | None = None
+    gym: Hours | None = None
+    library: Hours | None = None
+    office: Hours | None = None
+    staff: Hours | None = None
+    corridor: Hours | None = None
+    sanitary: Hours | None = None
+    technical: Hours | None = None
+    outdoor: Hours | None = None
+    other: Hours | None = None
+
+    def of(self, profile: Profile) -> Hours | None:
+        """The hours of a profile; `None` where none are given."""
+        hours: Hours | None = getattr(self, profile)
+        return hours
+
+
 class Site(EstateModel):
     """A school, a nursery, a gymnasium: one address."""
 
@@ -160,6 +208,9 @@ class Site(EstateModel):
     name: Name
     buildings: tuple[Building, ...] = Field(default=(), alias="building", strict=False)
     hours: Hours | None = None
+    profile_hours: ProfileHours = ProfileHours()
+    open_in_school_holidays: bool = False
+    """People come there in the school holidays as well: a town hall, a nursery."""
 
 
 class Placement(EstateModel):
@@ -214,8 +265,21 @@ class RoomPlace(NamedTuple):
 
     @property
     def hours(self) -> Hours | None:
-        """The room's opening hours, else its building's, else its site's."""
-        return self.room.hours or self.building.hours or self.site.hours
+        """The room's opening hours, else those of its profile at the site, else its building's,
+        else its site's.
+        """
+        return (
+            self.room.hours
+            or self.site.profile_hours.of(self.room.profile)
+            or self.building.hours
+            or self.site.hours
+        )
+
+    @property
+    def follows_school(self) -> bool:
+        """Whether nobody is in during the school holidays."""
+        own = self.room.open_in_school_holidays
+        return not (self.site.open_in_school_holidays if own is None else own)
 
 
 class Stay(NamedTuple):

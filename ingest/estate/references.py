@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from ingest.estate.fields import EstateModel
 from ingest.estate.lines import KeyPath
-from ingest.estate.model import Calendar, Contact, Node, Site, stays_of
+from ingest.estate.model import Calendar, Contact, Days, Node, Site, stays_of
 from ingest.estate.problems import Problem
 from ingest.estate.source import Source
 
@@ -57,13 +57,14 @@ def reference_problems(tables: Tables) -> list[Problem]:
     ]
     for site in tables.sites:
         problems += _repeated_in_site(site)
-    problems += _unknown_sites(tables)
     rooms = {
         f"{site.table.id}/{room.id}"
         for site in tables.sites
         for building in site.table.buildings
         for room in building.rooms
     }
+    problems += _unknown_sites(tables)
+    problems += _unknown_rooms(tables, rooms)
     for node in tables.nodes:
         problems += _placement_problems(node, rooms, tables.refused_sites)
     return problems
@@ -101,26 +102,44 @@ def _unknown_sites(tables: Tables) -> Iterator[Problem]:
                 yield contact.problem(("sites", position), reason, site)
     if tables.calendar is None:
         return
-    calendar = tables.calendar.table
-    for key, spans in (("closure", calendar.closures), ("opening", calendar.openings)):
-        for index, days in enumerate(spans):
-            for position, site in enumerate(days.sites):
-                if site not in known:
-                    path = (key, index, "sites", position)
-                    yield tables.calendar.problem(path, reason, site)
+    for path, days in _days_of(tables.calendar.table):
+        for position, site in enumerate(days.sites):
+            if site not in known:
+                yield tables.calendar.problem((*path, "sites", position), reason, site)
+
+
+def _unknown_rooms(tables: Tables, rooms: set[str]) -> Iterator[Problem]:
+    if tables.calendar is None:
+        return
+    for path, days in _days_of(tables.calendar.table):
+        for position, room in enumerate(days.rooms):
+            reason = _room_reason(room, rooms, tables.refused_sites)
+            if reason is not None:
+                yield tables.calendar.problem((*path, "rooms", position), reason, room)
+
+
+def _days_of(calendar: Calendar) -> Iterator[tuple[KeyPath, Days]]:
+    for index, closure in enumerate(calendar.closures):
+        yield ("closure", index), closure
+    for index, opening in enumerate(calendar.openings):
+        yield ("opening", index), opening
+
+
+def _room_reason(room: str, rooms: set[str], refused_sites: frozenset[str]) -> str | None:
+    """Why `room` can't be meant; `None` where it can, or where its site can't be judged."""
+    if "/" not in room:
+        return 'must be written "site/room"'
+    is_judged = room.partition("/")[0] not in refused_sites and "" not in refused_sites
+    return "there is no such room" if room not in rooms and is_judged else None
 
 
 def _placement_problems(
     node: Written[Node], rooms: set[str], refused_sites: frozenset[str]
 ) -> Iterator[Problem]:
     for index, placement in enumerate(node.table.placements):
-        path = ("placement", index, "room")
-        if "/" not in placement.room:
-            yield node.problem(path, 'must be written "site/room"', placement.room)
-        elif placement.room not in rooms:
-            site = placement.room.partition("/")[0]
-            if site not in refused_sites and "" not in refused_sites:
-                yield node.problem(path, "there is no such room", placement.room)
+        reason = _room_reason(placement.room, rooms, refused_sites)
+        if reason is not None:
+            yield node.problem(("placement", index, "room"), reason, placement.room)
     if len(node.table.placements) > 1:
         yield from _overlaps(node)
 

@@ -1,7 +1,8 @@
 """`make bench [ARGS="SCENARIO … --rounds N --json FILE"]`: the figures of docs/performance.md.
 
 Every scenario stands beside its reference in the same run. Without a name: ingest, catch-up and
-end to end, some five minutes. The others take longer: forwarding (with Node-RED), memory, queries.
+end to end, some five minutes. Others: forwarding (with Node-RED), memory, queries, and the
+simulated year.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from typing import Final
 
 from tests.bench.figures import Figure, as_json, show
 
-SCENARIOS: Final = ("ingest", "catchup", "latency", "forwarding", "memory", "queries")
+SCENARIOS: Final = ("ingest", "catchup", "latency", "forwarding", "memory", "queries", "year")
 DEFAULT: Final = SCENARIOS[:3]
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from ingest.store.database import FILE_NAME
 from ingest.store.reader import StoreReader
-from simulators.demo import BOARD_ROOM
+from simulators.demonstration import BOARD_ROOM
 from simulators.town import demo_town
 from tests.servers import eventually, free_port, require_micropython
 
@@ -145,3 +145,17 @@ def test_the_data_of_a_real_gateway_are_not_touched(tmp_path):
     assert process.returncode == 2
     assert "--data-dir" in said
     assert [path.name for path in folder.iterdir()] == [FILE_NAME]
+
+
+def test_without_its_packages_it_says_in_one_line_which_extra_brings_them():
+    program = (
+        "import sys; sys.modules['numpy'] = None;"
+        "from gateway.cli import run; sys.exit(run(['demo']))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 2
+    assert (
+        process.stderr == "preau: the package numpy is missing: pip install 'preau[simulators]'\n"
+    )

@@ -47,3 +47,16 @@ def test_one_classroom_is_cold_on_monday_morning(rooms):
     temperatures = {ref: model.state_at(monday_s).temperature_c for ref, model in rooms.items()}
     assert temperatures["prevert/ce1-ce2"] < 17
     assert temperatures["prevert/cp"] > 18.5
+
+
+def test_copies_of_the_town_have_sites_nodes_and_people_of_their_own():
+    town = demo_town(1, copies=3)
+    assert len(town.rooms) == 36
+    assert len({room.node for room in town.rooms}) == 36
+    assert all(town.estate.placement(r.node, 1_795_000_000_000) == r.ref for r in town.rooms)
+    monday_s = A_WEEK_OF_CLASS[3]
+    one, copy = (
+        town.air.room(f"{site}/cp").state_at(monday_s) for site in ("prevert", "prevert-2")
+    )
+    assert one != copy
+    assert one == demo_town(1).air.room("prevert/cp").state_at(monday_s)

@@ -1,0 +1,99 @@
+"""Air, CO2 and vapour against the mass balance."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulators.airing import OUTDOOR_CO2_PPM, co2_after, equilibrium_ppm, window_flow_m3_s
+from simulators.dynamics import Course, State, run
+from simulators.fabric import Fabric, Rooms
+from simulators.people import ADULT_L_S, CHILD_L_S
+from tests.unit.simulators.physics import steady
+
+CLASS_L_S = 26 * CHILD_L_S + ADULT_L_S
+
+
+def shut_in(air_changes: float, minutes: int, *, airing_ppm: float = math.inf) -> Course:
+    """26 pupils and a teacher in 180 m³, from fresh air on."""
+    rooms = Rooms.of([Fabric(leak_ach=air_changes, ventilation_m3_h=0)])
+    state = State.at_rest(rooms, np.array([20.0]), 8.0)
+    drive = steady(
+        minutes, co2_l_s=CLASS_L_S, people_w=27 * 70, is_used=True, airing_ppm=airing_ppm
+    )
+    return run(rooms, drive, state, 60)
+
+
+@pytest.mark.parametrize(("air_changes", "minutes"), [(0.2, 42), (1.0, 63)])
+def test_a_full_class_passes_1500_ppm_when_the_sanity_table_says(air_changes, minutes):
+    course = shut_in(air_changes, 120)
+    passed = int(np.argmax(course.co2_ppm[:, 0] >= 1500)) + 1
+    # Minutes of the table are whole, steps are a minute.
+    assert passed == pytest.approx(minutes, abs=max(1.0, 0.02 * minutes))
+
+
+@pytest.mark.parametrize(("air_changes", "expected_ppm"), [(1, 2080), (2, 1250), (3, 973)])
+def test_a_class_that_stays_tends_to_the_equilibrium_of_the_table(air_changes, expected_ppm):
+    course = shut_in(air_changes, 24 * 60)
+    assert course.co2_ppm[-1, 0] == pytest.approx(expected_ppm, rel=0.02)
+
+
+@given(
+    st.floats(400, 5000),
+    st.floats(20, 2000),
+    st.floats(0.001, 2),
+    st.floats(0, 1),
+    st.integers(1, 12),
+)
+def test_one_long_step_is_as_good_as_many_short_ones(ppm, volume, flow, litres_s, parts):
+    def after(start: float, step_s: float) -> float:
+        arrays = (np.array([x]) for x in (start, volume, flow, litres_s))
+        return float(co2_after(*arrays, step_s)[0])
+
+    many = ppm
+    for _ in range(parts):
+        many = after(many, 300 / parts)
+    assert many == pytest.approx(after(ppm, 300), rel=1e-9)
+    end = float(equilibrium_ppm(np.array([litres_s]), np.array([flow]))[0])
+    assert min(ppm, end) - 1e-6 <= many <= max(ppm, end) + 1e-6
+
+
+def test_an_empty_room_clears_by_its_leaks():
+    rooms = Rooms.of([Fabric(leak_ach=0.3)])
+    state = State.at_rest(rooms, np.array([18.0]), 5.0)
+    state.co2_ppm[:] = 2420
+    run(rooms, steady(36), state, 300)
+    assert (state.co2_ppm[0] - OUTDOOR_CO2_PPM) / 2000 == pytest.approx(math.exp(-0.9), rel=1e-6)
+
+
+def test_windows_follow_the_formula_of_de_gids_and_phaff():
+    # 1 m² open by 1 m, 4 m/s, 12 K: half of sqrt(0.016 + 0.042 + 0.01).
+    flow = window_flow_m3_s(np.array([1.0]), 1.0, 4.0, np.array([12.0]))
+    assert flow[0] == pytest.approx(0.5 * math.sqrt(0.068))
+    still = window_flow_m3_s(np.array([1.0]), 1.0, 0.0, np.array([0.0]))
+    assert still[0] == pytest.approx(0.05)
+
+
+def test_whoever_opens_a_window_at_a_limit_keeps_the_class_below_it():
+    aired, shut = shut_in(0.2, 180, airing_ppm=1000), shut_in(0.2, 180)
+    assert aired.co2_ppm.max() < 1200
+    assert shut.co2_ppm.max() > 2500
+    assert aired.temperature_c[-1, 0] < shut.temperature_c[-1, 0]
+
+
+def test_nobody_opens_a_window_into_the_cold_of_a_room_that_is_cold():
+    rooms = Rooms.of([Fabric(leak_ach=0.2, ventilation_m3_h=0)])
+    state = State.at_rest(rooms, np.array([12.0]), 5.0)
+    drive = steady(60, outdoors_c=-5, co2_l_s=CLASS_L_S, is_used=True, airing_ppm=800)
+    assert run(rooms, drive, state, 60).co2_ppm[-1, 0] > 1500
+
+
+def test_a_class_makes_its_air_moist_and_airing_makes_it_dry():
+    full = shut_in(0.2, 120).humidity_percent
+    assert full[-1, 0] > full[0, 0] + 10
+    rooms = Rooms.of([Fabric()])
+    state = State.at_rest(rooms, np.array([20.0]), 12.0)
+    dry = run(rooms, steady(24, outdoors_c=0, is_aired=True), state, 300).humidity_percent
+    assert dry[-1, 0] < dry[0, 0]
