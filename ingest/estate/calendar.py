@@ -168,10 +168,17 @@ class _Timeline:
         self._rules = rules
         self._published = published
         self._zone = zone
+        self._last: tuple[date, Occupancy] | None = None
         self.day = lru_cache(maxsize=_DAYS_KEPT)(self._day)
 
     def at(self, at_ms: int) -> Occupancy:
+        # Who asks for many rooms every minute gets the same answer many times.
         today = local_day(at_ms, self._zone)
+        if self._last is None or self._last[0] != today or not _covers(self._last[1], at_ms):
+            self._last = (today, self._looked_up(at_ms, today))
+        return self._last[1]
+
+    def _looked_up(self, at_ms: int, today: date) -> Occupancy:
         holiday = self.day(today).holiday
         here = next((s for s in self._busy(today) if s.start_ms <= at_ms < s.end_ms), None)
         if here is not None:
@@ -266,3 +273,9 @@ class _Timeline:
             if start_ms < end_ms:
                 joined.append((start_ms, end_ms))
         return tuple(joined)
+
+
+def _covers(occupancy: Occupancy, at_ms: int) -> bool:
+    """Whether it holds at that time as well."""
+    since_ms, until_ms = occupancy.since_ms, occupancy.until_ms
+    return (since_ms is None or since_ms <= at_ms) and (until_ms is None or at_ms < until_ms)

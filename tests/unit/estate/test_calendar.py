@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.estate.calendar import Occupancy, OccupancyCalendar
+from ingest.estate.holidays import HolidaysUnreadableError, published_holidays
 from ingest.estate.load import EstateError, load_estate
+from ingest.estate.model import Region
 
 PARIS = ZoneInfo("Europe/Paris")
 ROOM = "ferry/cp"
@@ -389,3 +392,17 @@ def test_a_profile_that_there_is_not_is_told_with_the_nearest(tmp_path):
     file.write_text(text, encoding="utf-8")
     with pytest.raises(EstateError, match="did you mean canteen"):
         load_estate(file)
+
+
+@pytest.mark.parametrize("region", get_args(Region))
+def test_every_region_that_an_estate_may_name_has_public_holidays(region):
+    assert published_holidays(None, region).public[date(2026, 7, 14)] == "Fête nationale"
+
+
+@pytest.mark.parametrize("executable", ["/bin/false", "/nowhere/python"])
+def test_libraries_that_can_not_be_asked_are_an_error_and_not_a_year_without_holidays(
+    monkeypatch, executable
+):
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(HolidaysUnreadableError, match="holidays can't be read"):
+        published_holidays.__wrapped__("C")
