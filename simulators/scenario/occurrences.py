@@ -1,0 +1,107 @@
+"""When the faults of a scenario befall it: as written, or drawn by its seed.
+
+Pure: the same scenario and seed give the same times.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.estate.fields import to_ms
+from simulators import faults as of_town
+from simulators.faults import ALWAYS_MS, Fault
+from simulators.scenario.model import (
+    BatteryFault,
+    BuildingFaultTable,
+    ChipFaultTable,
+    ClockFault,
+    DisconnectedFault,
+    FaultTable,
+    RoomFault,
+    ShareFault,
+    ValveFault,
+)
+from simulators.scenario.script import Scenario
+from simulators.seeds import key_of, uniform
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One time that a fault befalls a scenario, from `since_ms` to before `until_ms`."""
+
+    fault: FaultTable
+    since_ms: int
+    until_ms: int
+
+
+def occurrences(scenario: Scenario) -> list[Occurrence]:
+    """All of them, by time."""
+    found = []
+    for entry in scenario.faults:
+        fault = entry.table
+        if fault.since is not None:
+            since_ms = to_ms(fault.since)
+            until_ms = since_ms if fault.until is None else to_ms(fault.until)
+            found.append(Occurrence(fault, since_ms, until_ms))
+            continue
+        lasting_ms = fault.lasting_s * 1000
+        room_ms = max(0, scenario.end_ms - scenario.begin_ms - lasting_ms)
+        drawn = uniform(
+            key_of("scenario", scenario.seed, "fault", entry.index),
+            np.arange(fault.times or 0, dtype=np.int64),
+        )
+        for share in sorted(drawn.tolist()):
+            since_ms = scenario.begin_ms + round(share * room_ms)
+            found.append(Occurrence(fault, since_ms, since_ms + lasting_ms))
+    return sorted(found, key=lambda one: one.since_ms)
+
+
+def of_air_and_nodes(scenario: Scenario) -> list[Fault]:
+    """What goes wrong with buildings, chips, batteries and clocks, as the town knows it."""
+    return [fault for one in occurrences(scenario) for fault in _as_fault(scenario, one)]
+
+
+def _as_fault(scenario: Scenario, one: Occurrence) -> list[Fault]:
+    table = one.fault
+    # Written without an end it lasts; drawn for an instant it has to show for a while.
+    until_ms = one.until_ms if one.until_ms > one.since_ms else ALWAYS_MS
+    when = {"since_ms": one.since_ms, "until_ms": until_ms}
+    if isinstance(table, BuildingFaultTable):
+        kinds = {
+            "clock_on_winter_time": of_town.ClockOnWinterTime,
+            "boiler_down": of_town.BoilerDown,
+            "heating_left_on": of_town.HeatingLeftOn,
+        }
+        return [kinds[table.what](building=table.building, **when)]
+    if isinstance(table, ValveFault):
+        return [of_town.StuckValve(room=table.room, opening=table.opening, **when)]
+    if isinstance(table, RoomFault):
+        nodes = scenario.estate.nodes_of(table.room, one.since_ms)
+        return [_of_node(table, node, when) for node in nodes]
+    return []
+
+
+def _of_node(table: RoomFault, node: str, when: dict[str, int]) -> Fault:
+    match table:
+        case ClockFault():
+            return of_town.WrongClock(node=node, ahead_s=table.ahead_s, **when)
+        case BatteryFault():
+            return of_town.WornBattery(node=node, resistance=table.resistance, **when)
+        case DisconnectedFault():
+            return of_town.Disconnected(node=node, chip=table.chip, value=table.value, **when)
+        case ChipFaultTable(what="frozen"):
+            return of_town.Frozen(node=node, chip=table.chip, **when)
+        case ChipFaultTable():
+            return of_town.BaselineDrift(
+                node=node, chip=table.chip, ppm_a_year=table.ppm_a_year, **when
+            )
+        case ShareFault(what="spikes"):
+            return of_town.Spikes(
+                node=node, chip=table.chip, share=table.share, height=table.height, **when
+            )
+        case ShareFault(what="power_on_value"):
+            return of_town.PowerOnValue(node=node, chip=table.chip, share=table.share, **when)
+        case ShareFault():
+            return of_town.ChecksumErrors(node=node, chip=table.chip, share=table.share, **when)
+        case _:
+            raise TypeError(f"{table.what!r} is no fault of a node")
