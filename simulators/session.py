@@ -26,8 +26,6 @@ FIRMWARE: Final = "1.0.0"
 BOARD: Final = "virtual"
 # MicroPython's `sys.implementation._mpy` of an ESP32, as the real firmware tells it.
 ABI: Final = 2822
-RECEIPT_BY_BATTERY_S: Final = 2.0
-"""So long a battery node stays awake for the next receipt."""
 INTERVALS_S: Final = range(1, 3601)
 
 
@@ -40,6 +38,8 @@ class Pace:
     presence_longest_s: float = 600.0
     reconnect_first_s: float = 0.5
     reconnect_longest_s: float = 30.0
+    awake_s: float = 2.0
+    """How long a battery node stays awake for its next receipt."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class NodeSession:
     """A session to be run once. `wake` is set by whoever puts a pack into the outbox.
 
     With `next_wake_s` it is that of a battery node: it ends once the outbox is empty or no receipt
-    has come for two seconds, and its goodbye says when the node wakes again.
+    has come for a while, and its goodbye says when the node wakes again.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class NodeSession:
         try:
             self._connection.subscribe([self._topic(kind) for kind in TO_NODES])
             self._outbox.new_session()
-            self._awake_until_s = self._loop.time() + RECEIPT_BY_BATTERY_S
+            self._awake_until_s = self._loop.time() + self._pace.awake_s
             while self._connection.is_open and not self.is_restart_wanted and not self._may_sleep():
                 self._wake.clear()
                 await self._wait(self._turn())
@@ -212,7 +212,7 @@ class NodeSession:
         stored = message.get("stored", ())
         if stored:
             self._outbox.settle(message["log"], stored)
-            self._awake_until_s = self._loop.time() + RECEIPT_BY_BATTERY_S
+            self._awake_until_s = self._loop.time() + self._pace.awake_s
         if message.get("hello") == self._hello:
             self._presence_due_s = None
             self._presence_wait_s = self._pace.presence_first_s

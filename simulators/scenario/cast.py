@@ -46,6 +46,7 @@ BRISK: Final = Pace(
     presence_longest_s=10.0,
     reconnect_first_s=0.05,
     reconnect_longest_s=1.0,
+    awake_s=0.3,
 )
 """Where time runs faster than life, patience is shorter."""
 

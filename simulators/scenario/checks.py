@@ -10,13 +10,13 @@ from typing import Final, get_args
 
 from gateway.clock import RELEASED_AT_MS
 from gateway.web.room_state import Condition
-from ingest.estate.fields import to_ms
 from ingest.estate.problems import Problem
 from simulators.sensors import USUAL
 from simulators.scenario.model import (
     BuildingFaultTable,
     ExpectTable,
     FaultTable,
+    HeadTable,
     IconeExpected,
     LinkCut,
     OfRoom,
@@ -59,7 +59,7 @@ def _of_rooms(scenario: Scenario) -> Iterator[Problem]:
 def _of_fault(scenario: Scenario, entry: Entry[FaultTable]) -> Iterator[Problem]:
     fault, place = entry.table, ("fault", entry.index)
     for key in ("since", "until"):
-        yield from _outside(scenario, (*place, key), getattr(fault, key))
+        yield from _outside(scenario, (*place, key), getattr(fault, key), scenario.written)
     if isinstance(fault, RoomFault):
         yield from _unknown(scenario, (*place, "room"), fault.room, _refs(scenario), "room")
         yield from _no_node(scenario, (*place, "room"), fault.room)
@@ -91,7 +91,7 @@ def _of_expectation(scenario: Scenario, entry: Entry[ExpectTable]) -> Iterator[P
         yield from _unknown(scenario, (*place, "room"), expected.room, _refs(scenario), "room")
         yield from _no_node(scenario, (*place, "room"), expected.room)
     for key in ("since", "until", "at"):
-        yield from _outside(scenario, (*place, key), getattr(expected, key, None))
+        yield from _outside(scenario, (*place, key), getattr(expected, key, None), scenario.head)
     if isinstance(expected, IconeExpected) or getattr(expected, "when", "always") != "always":
         found = scenario.estate.room(getattr(expected, "room", ""))
         if found is not None and found.hours is None:
@@ -133,15 +133,19 @@ def _no_node(scenario: Scenario, path: tuple[str, int, str], room: str) -> Itera
 
 
 def _outside(
-    scenario: Scenario, path: tuple[str, int, str], at: datetime | None
+    scenario: Scenario, path: tuple[str, int, str], at: datetime | None, head: HeadTable
 ) -> Iterator[Problem]:
+    """A fault has to lie in the whole scenario, an expectation in what is played of it."""
     if at is None:
         return
-    if to_ms(at) < scenario.begin_ms:
-        yield scenario.source.problem(path, f"is before the scenario begins, {_shown(scenario.begin_ms)}")
-    elif to_ms(at) > scenario.end_ms:
-        yield scenario.source.problem(path, f"is after the scenario ends, {_shown(scenario.end_ms)}")
+    remedy = "" if head is scenario.written else "; `short = false` leaves it out of the short form"
+    if at < head.begin:
+        reason = f"is before the scenario begins, {_shown(head.begin)}{remedy}"
+        yield scenario.source.problem(path, reason)
+    elif at > head.end:
+        reason = f"is after the scenario ends, {_shown(head.end)}{remedy}"
+        yield scenario.source.problem(path, reason)
 
 
-def _shown(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ")
+def _shown(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%MZ")

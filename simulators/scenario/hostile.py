@@ -1,6 +1,6 @@
 """What somebody sends who means no good, or whose program is broken: payloads by seed.
 
-None of them is a pack of ours that could be taken for true. It sends nothing itself.
+None of them is a pack of ours that could be taken for true.
 """
 
 import json
@@ -8,11 +8,17 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gateway.mqtt.address import BrokerAddress
+from ingest.errors import TransientError
 from ingest.topics import topic_of
 
 _STRANGER: Final = "00000badf00d"
 _DEEP: Final = 200
 _LARGE: Final = 20_000
+_SENT_WITHIN_S: Final = 60.0
 
 
 def hostile_messages(
@@ -27,6 +33,26 @@ def hostile_messages(
         # In turn, so that a short attack has all of them too.
         payload = makers[number % len(makers)](rng, node, now_s)
         yield topic_of(node, kind), payload
+
+
+def publish_all(broker: BrokerAddress, messages: Sequence[tuple[str, bytes]]) -> None:
+    """Publish as an unknown client, and return when the broker has it all. Blocks.
+
+    Raises `TransientError` where the broker does not take it.
+    """
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.max_queued_messages_set(0)
+    try:
+        client.connect(broker.host, broker.port)
+        client.loop_start()
+        sent = [client.publish(topic, payload, qos=1) for topic, payload in messages]
+        for one in sent:
+            one.wait_for_publish(_SENT_WITHIN_S)
+        client.disconnect()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise TransientError(f"broker {broker}: can't publish to it: {error}") from error
+    finally:
+        client.loop_stop()
 
 
 def _noise(rng: Random, _node: str, _now_s: int) -> bytes:

@@ -84,6 +84,7 @@ class _Reading:
             name=self.source.file.stem,
             source=self.source,
             head=head.shortened() if short else head,
+            written=head,
             estate_file=estate_file,
             estate=estate,
             rooms=tuple(entry.table for entry in rooms),

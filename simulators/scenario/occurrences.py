@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.estate.fields import to_ms
 from simulators import faults as of_town
-from simulators.faults import ALWAYS_MS, Fault
+from simulators.faults import Fault
 from simulators.scenario.model import (
     BatteryFault,
     BuildingFaultTable,
@@ -17,8 +17,10 @@ from simulators.scenario.model import (
     ClockFault,
     DisconnectedFault,
     FaultTable,
+    HostilePayloads,
     RoomFault,
     ShareFault,
+    SystemFault,
     ValveFault,
 )
 from simulators.scenario.script import Scenario
@@ -35,14 +37,16 @@ class Occurrence:
 
 
 def occurrences(scenario: Scenario) -> list[Occurrence]:
-    """All of them, by time."""
-    found = []
+    """All of them that touch its period, by time."""
+    found: list[Occurrence] = []
     for entry in scenario.faults:
         fault = entry.table
         if fault.since is not None:
             since_ms = to_ms(fault.since)
-            until_ms = since_ms if fault.until is None else to_ms(fault.until)
-            found.append(Occurrence(fault, since_ms, until_ms))
+            until_ms = _end_ms(scenario, fault, since_ms)
+            # A short form may begin when something is wrong already, or be over before it is.
+            if since_ms < scenario.end_ms and until_ms >= scenario.begin_ms:
+                found.append(Occurrence(fault, since_ms, until_ms))
             continue
         lasting_ms = fault.lasting_s * 1000
         room_ms = max(0, scenario.end_ms - scenario.begin_ms - lasting_ms)
@@ -56,6 +60,13 @@ def occurrences(scenario: Scenario) -> list[Occurrence]:
     return sorted(found, key=lambda one: one.since_ms)
 
 
+def _end_ms(scenario: Scenario, fault: FaultTable, since_ms: int) -> int:
+    """A server comes back at once if nothing else is said; everything else stays broken."""
+    if fault.until is not None:
+        return to_ms(fault.until)
+    return since_ms if isinstance(fault, SystemFault | HostilePayloads) else scenario.end_ms
+
+
 def of_air_and_nodes(scenario: Scenario) -> list[Fault]:
     """What goes wrong with buildings, chips, batteries and clocks, as the town knows it."""
     return [fault for one in occurrences(scenario) for fault in _as_fault(scenario, one)]
@@ -63,9 +74,9 @@ def of_air_and_nodes(scenario: Scenario) -> list[Fault]:
 
 def _as_fault(scenario: Scenario, one: Occurrence) -> list[Fault]:
     table = one.fault
-    # Written without an end it lasts; drawn for an instant it has to show for a while.
-    until_ms = one.until_ms if one.until_ms > one.since_ms else ALWAYS_MS
-    when = {"since_ms": one.since_ms, "until_ms": until_ms}
+    if isinstance(table, SystemFault | HostilePayloads) or one.until_ms <= one.since_ms:
+        return []
+    when = {"since_ms": one.since_ms, "until_ms": one.until_ms}
     if isinstance(table, BuildingFaultTable):
         kinds = {
             "clock_on_winter_time": of_town.ClockOnWinterTime,

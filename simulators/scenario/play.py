@@ -5,18 +5,17 @@ fault is the same each time. At a given speed it moves with the time of day inst
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-from paho.mqtt import publish
 
 from ingest.errors import TransientError
 from ingest.estate.fields import to_ms
 from simulators.node import VirtualNode
 from simulators.scenario.cast import Cast
 from simulators.scenario.clock import ScenarioClock
-from simulators.scenario.hostile import hostile_messages
+from simulators.scenario.hostile import hostile_messages, publish_all
 from simulators.scenario.model import HostilePayloads, LinkCut, Overview
 from simulators.scenario.occurrences import Occurrence, occurrences
 from simulators.scenario.script import Entry, Scenario
@@ -27,6 +26,11 @@ _AT_ONCE: Final = 64
 """So many battery nodes are awake together."""
 _PACED_TICK_S: Final = 0.25
 _MEMORY_EVERY: Final = 20
+_SERVERS: Final = {
+    "broker_down": "broker",
+    "gateway_killed": "gateway",
+    "influxdb_down": "influxdb",
+}
 
 Told = Callable[[int], None]
 """Is told the time that the scenario has come to."""
@@ -57,7 +61,8 @@ class Player:
     told: Told = lambda _at_ms: None
     overviews: dict[int, dict[str, Any]] = field(default_factory=dict)
     peak_kib: int = 0
-    _down: set[str] = field(default_factory=set)
+    _down: Counter[str] = field(default_factory=Counter)
+    """By server: how many of its faults hold at the moment."""
     _turns: int = 0
 
     async def run(self) -> None:
@@ -81,6 +86,7 @@ class Player:
         for stop in stops:
             await self._go_to(min(stop.at_ms, self.scenario.end_ms))
             await stop.act()
+            await self._until_settled()
         await self._go_to(self.scenario.end_ms)
         await self._until_settled()
 
@@ -90,7 +96,7 @@ class Player:
             pair = self._acts(one)
             if pair is not None:
                 begin, end = pair
-                stops.append(_Stop(one.since_ms, 1, begin))
+                stops.append(_Stop(max(one.since_ms, self.scenario.begin_ms), 1, begin))
                 # At the same instant what ends is over first, but not before it has begun.
                 stops.append(_Stop(one.until_ms, 0 if one.until_ms > one.since_ms else 2, end))
         return stops
@@ -115,12 +121,12 @@ class Player:
         if isinstance(one.fault, HostilePayloads):
             count = one.fault.count
             return lambda: self._attack(count, one.since_ms), _nothing
-        acts = {
-            "broker_down": (self._stop_broker, self._start_broker),
-            "influxdb_down": (self._stop_influx, self._start_influx),
-            "gateway_killed": (self._kill_gateway, self._start_gateway),
-        }
-        return acts.get(one.fault.what)
+        server = _SERVERS.get(one.fault.what)
+        if server is None:
+            return None
+        if server == "gateway" and one.since_ms == one.until_ms:
+            return self._kill_at_work, lambda: self._end(server)
+        return lambda: self._begin(server), lambda: self._end(server)
 
     def _nodes_in(self, rooms: Sequence[str]) -> list[VirtualNode]:
         return [
@@ -191,7 +197,7 @@ class Player:
             await asyncio.sleep(_LOOK_S)
 
     def _held(self) -> int:
-        if self._down & {"broker", "gateway"}:
+        if self._down["broker"] or self._down["gateway"]:
             return 0
         return sum(node.held for node in self.nodes if node.is_linked)
 
@@ -211,53 +217,51 @@ class Player:
         for node in nodes:
             node.mend_link()
 
-    async def _stop_broker(self) -> None:
-        self._down.add("broker")
-        await self.servers.stop_broker()
-
-    async def _start_broker(self) -> None:
-        await self.servers.broker.start()
-        self._down.discard("broker")
-
-    async def _stop_influx(self) -> None:
-        if self.servers.influx is not None:
+    async def _begin(self, server: str) -> None:
+        """Take a server away, unless another fault has done so already."""
+        self._down[server] += 1
+        if self._down[server] > 1:
+            return
+        if server == "broker":
+            await self.servers.stop_broker()
+        elif server == "gateway":
+            self.weigh()
+            await self.servers.kill_gateway()
+        elif self.servers.influx is not None:
             await self.servers.influx.stop()
 
-    async def _start_influx(self) -> None:
-        if self.servers.influx is not None:
+    async def _end(self, server: str) -> None:
+        """Bring it back once the last of its faults is over."""
+        self._down[server] -= 1
+        if self._down[server] > 0:
+            return
+        if server == "broker":
+            await self.servers.broker.start()
+        elif server == "gateway":
+            await self.servers.start_gateway(until_well=not self._down["broker"])
+        elif self.servers.influx is not None:
             await self.servers.influx.start()
 
-    async def _kill_gateway(self) -> None:
-        """In the middle of its work: some packs have their receipt, others have not."""
+    async def _kill_at_work(self) -> None:
+        """Kill the gateway in the middle of its work: some packs have their receipt, others not.
+
+        Only for one that is started again at once: which packs these are is chance, and what nodes
+        would take meanwhile tells the oldest of them.
+        """
         now_ms = self.clock.now_ms()
         before = sum(node.receipted for node in self.nodes)
         await self._turn(min(self.scenario.end_ms, now_ms + self.scenario.head.stride_s * 1000))
         while self._held() and sum(node.receipted for node in self.nodes) == before:
             self.servers.check()
             await asyncio.sleep(0)
-        self._down.add("gateway")
-        self.weigh()
-        await self.servers.kill_gateway()
-
-    async def _start_gateway(self) -> None:
-        await self.servers.start_gateway(until_well="broker" not in self._down)
-        self._down.discard("gateway")
+        await self._begin("gateway")
 
     async def _attack(self, count: int, since_ms: int) -> None:
         """Publish as an unknown client, and go on when the broker has it all."""
         names = [node.node for node in self.nodes]
         seed = f"{self.scenario.seed}/{since_ms}"
         messages = hostile_messages(names, count, seed, self.clock.now_ms() // 1000)
-        address = self.servers.address
-        try:
-            await asyncio.to_thread(
-                publish.multiple,
-                [(topic, payload, 1, False) for topic, payload in messages],
-                hostname=address.host,
-                port=address.port,
-            )
-        except OSError as error:
-            raise StuckError(f"{address}: hostile payloads can't be published: {error}") from error
+        await asyncio.to_thread(publish_all, self.servers.address, list(messages))
 
     async def _look(self, entry: Entry[Any]) -> None:
         """Ask what the overview says now."""

@@ -31,6 +31,8 @@ class Scenario:
     name: str
     source: Source
     head: HeadTable
+    written: HeadTable
+    """As it stands in the file: its head before it was shortened or changed."""
     estate_file: Path
     estate: Estate
     rooms: tuple[RoomTable, ...] = ()
