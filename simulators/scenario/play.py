@@ -124,8 +124,8 @@ class Player:
         server = _SERVERS.get(one.fault.what)
         if server is None:
             return None
-        if server == "gateway" and one.since_ms == one.until_ms:
-            return self._kill_at_work, lambda: self._end(server)
+        if server != "influxdb" and one.since_ms == one.until_ms:
+            return lambda: self._begin_at_work(server), lambda: self._end(server)
         return lambda: self._begin(server), lambda: self._end(server)
 
     def _nodes_in(self, rooms: Sequence[str]) -> list[VirtualNode]:
@@ -242,19 +242,25 @@ class Player:
         elif self.servers.influx is not None:
             await self.servers.influx.start()
 
-    async def _kill_at_work(self) -> None:
-        """Kill the gateway in the middle of its work: some packs have their receipt, others not.
+    async def _begin_at_work(self, server: str) -> None:
+        """Take a server away in the middle of its work, packs being under way.
 
-        Only for one that is started again at once: which packs these are is chance, and what nodes
-        would take meanwhile tells the oldest of them.
+        Only for one that comes back at once: how far each pack has come is chance, and what nodes
+        would take meanwhile tells the oldest that they hold.
         """
         now_ms = self.clock.now_ms()
         before = sum(node.receipted for node in self.nodes)
         await self._turn(min(self.scenario.end_ms, now_ms + self.scenario.head.stride_s * 1000))
-        while self._held() and sum(node.receipted for node in self.nodes) == before:
+        while self._held() and not self._is_at_work(server, before):
             self.servers.check()
             await asyncio.sleep(0)
-        await self._begin("gateway")
+        await self._begin(server)
+
+    def _is_at_work(self, server: str, receipted: int) -> bool:
+        """The broker has some packs; the gateway has given some receipts too."""
+        if server == "broker":
+            return any(node.outbox.under_way for node in self.nodes)
+        return sum(node.receipted for node in self.nodes) > receipted
 
     async def _attack(self, count: int, since_ms: int) -> None:
         """Publish as an unknown client, and go on when the broker has it all."""

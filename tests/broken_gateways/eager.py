@@ -1,6 +1,6 @@
 """The gateway of a scenario with the mistake that its peers make: it acknowledges, then stores.
 
-`python -m tests.scenarios.eager_gateway SETTINGS CLOCK`, as `simulators.scenario.gateway_process`.
+`python -m tests.broken_gateways.eager SETTINGS CLOCK`, as `simulators.scenario.gateway_process`.
 """
 
 import gateway.service
