@@ -106,6 +106,40 @@ class Course:
     heating_w: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What can be told of all steps at once, before the first.
+
+    Flow and ventilation are those with shut windows; `somebody` and `bright` say of a step whether
+    any room is used, and whether any façade is in the sun.
+    """
+
+    rooms: Rooms
+    drive: Drive
+    flow_m3_s: Floats
+    ventilation_w_k: Floats
+    sun_w: Floats
+    is_bright: Flags
+    somebody: Flags
+    bright: Flags
+
+    @classmethod
+    def of(cls, rooms: Rooms, drive: Drive) -> "_Known":
+        """All of it for the steps of `drive`."""
+        machine = drive.is_used * rooms.ventilation_m3_s
+        is_bright = drive.sun_w_m2 > _BLINDS_ABOVE_W_M2
+        return cls(
+            rooms=rooms,
+            drive=drive,
+            flow_m3_s=rooms.leak_m3_s + machine,
+            ventilation_w_k=AIR_J_M3K * (rooms.leak_m3_s + machine * (1 - rooms.heat_recovery)),
+            sun_w=rooms.glazing_m2 * drive.sun_w_m2,
+            is_bright=is_bright,
+            somebody=np.logical_or.reduce(drive.is_used, axis=1),
+            bright=np.logical_or.reduce(is_bright, axis=1),
+        )
+
+
 def run(
     rooms: Rooms,
     drive: Drive,
@@ -115,11 +149,12 @@ def run(
     watch: Callable[[Moment], None] | None = None,
 ) -> Course:
     """Move `state` through all steps of `drive`; what came of it, step by step."""
+    known = _Known.of(rooms, drive)
     shape = (len(drive), len(rooms))
     course = Course(*(np.empty(shape) for _ in range(4)))
     vapour = np.empty(shape)
     for index in range(len(drive)):
-        moment = _advance(rooms, drive, state, index, step_s)
+        moment = _advance(known, state, index, step_s)
         course.temperature_c[index] = state.air_c
         course.co2_ppm[index] = state.co2_ppm
         course.heating_w[index] = moment.moved.heating_w
@@ -130,11 +165,12 @@ def run(
     return course
 
 
-def _advance(rooms: Rooms, drive: Drive, state: State, index: int, step_s: float) -> Moment:
+def _advance(known: _Known, state: State, index: int, step_s: float) -> Moment:
+    rooms, drive = known.rooms, known.drive
     outdoors_c = float(drive.outdoors_c[index])
-    state.is_open = _windows(drive, state, index)
-    flow, ventilation_w_k = _flows(rooms, drive, state, index)
-    gains = Gains(drive.people_w[index], _sun_w(rooms, drive, state, index))
+    state.is_open = _windows(known, state, index)
+    flow, ventilation_w_k = _flows(known, state, index)
+    gains = Gains(drive.people_w[index], _sun_w(known, state, index))
     moved = step(
         rooms.network,
         state.mass_c,
@@ -157,28 +193,33 @@ def _advance(rooms: Rooms, drive: Drive, state: State, index: int, step_s: float
     return Moment(index, moved, gains, ventilation_w_k, flow)
 
 
-def _windows(drive: Drive, state: State, index: int) -> Flags:
+def _windows(known: _Known, state: State, index: int) -> Flags:
     """Opened for bad air or heat, shut again when it is fresh or cold; in breaks as planned."""
+    drive = known.drive
+    is_open: Flags = drive.is_aired[index]
+    if not known.somebody[index]:
+        return is_open
     limit = np.where(state.is_open, _FRESH_AGAIN * drive.airing_ppm, drive.airing_ppm)
     warm_c = _TOO_WARM_C - state.is_open
     is_warm = (state.air_c > warm_c) & (drive.outdoors_c[index] < state.air_c)
     wanted = (state.co2_ppm > limit) & (state.air_c > _TOO_COLD_C)
-    is_open: Flags = (drive.is_used[index] & (wanted | is_warm)) | drive.is_aired[index]
-    return is_open
+    is_open = is_open | (drive.is_used[index] & (wanted | is_warm))
+    return is_open  # noqa: RET504 - a name for its type
 
 
-def _flows(rooms: Rooms, drive: Drive, state: State, index: int) -> tuple[Floats, Floats]:
+def _flows(known: _Known, state: State, index: int) -> tuple[Floats, Floats]:
     """Air from outdoors in m³/s, and the heat that it costs in W/K."""
-    free = rooms.leak_m3_s
+    flow: Floats = known.flow_m3_s[index]
+    w_k: Floats = known.ventilation_w_k[index]
     if state.is_open.any():
-        free = free + state.is_open * window_flow_m3_s(
-            rooms.opening_m2,
-            rooms.opening_height_m,
-            float(drive.wind_m_s[index]),
-            state.air_c - drive.outdoors_c[index],
+        windows = state.is_open * window_flow_m3_s(
+            known.rooms.opening_m2,
+            known.rooms.opening_height_m,
+            float(known.drive.wind_m_s[index]),
+            state.air_c - known.drive.outdoors_c[index],
         )
-    machine = drive.is_used[index] * rooms.ventilation_m3_s
-    return free + machine, AIR_J_M3K * (free + machine * (1 - rooms.heat_recovery))
+        return flow + windows, w_k + AIR_J_M3K * windows
+    return flow, w_k
 
 
 def _ways(rooms: Rooms, state: State, ventilation_w_k: Floats, step_s: float) -> Paths:
@@ -192,12 +233,13 @@ def _ways(rooms: Rooms, state: State, ventilation_w_k: Floats, step_s: float) ->
     return ways
 
 
-def _sun_w(rooms: Rooms, drive: Drive, state: State, index: int) -> Floats:
+def _sun_w(known: _Known, state: State, index: int) -> Floats:
     """Sun through the panes; blinds are down in warm rooms, and left down when people go."""
-    sun = drive.sun_w_m2[index]
-    is_down = (sun > _BLINDS_ABOVE_W_M2) & (state.air_c > _TOO_WARM_C - 1)
-    through: Floats = rooms.glazing_m2 * sun * (1 - _BLINDS_KEEP_OUT * is_down)
-    return through
+    sun_w: Floats = known.sun_w[index]
+    if known.bright[index]:
+        is_down = known.is_bright[index] & (state.air_c > _TOO_WARM_C - 1)
+        sun_w = sun_w * (1 - _BLINDS_KEEP_OUT * is_down)
+    return sun_w
 
 
 def _heating(rooms: Rooms, drive: Drive, state: State, index: int, step_s: float) -> Heating:
