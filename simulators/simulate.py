@@ -1,26 +1,20 @@
 """The command `preau simulate`: its options, and what it needs to be installed.
 
-What it does is `simulators.scenario`, which needs the packages of the extra `simulators`.
+What it does is `simulators.simulation`, which needs the packages of the extra `simulators`.
 """
 
-import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import click
 
 from gateway.commands.options import json_option
-from gateway.commands.progress import told_parts
 from ingest.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from simulators.scenario.perform import Outcome
-    from simulators.scenario.script import Scenario
 
 _MOST_NODES: Final = 20_000
 
 
-class SpeedType(click.ParamType):
+class SpeedType(click.ParamType[object]):
     """`full`, or how many times as fast as life."""
 
     name = "speed"
@@ -54,62 +48,39 @@ class SpeedType(click.ParamType):
 @click.option("--speed", type=SpeedType(), help="full, or a number: 1 is as in life.")
 @click.option("--short", is_flag=True, help="The short form, for tests.")
 @click.option(
+    "--target",
+    metavar="mqtt://[USER@]HOST[:PORT]",
+    help="Play against this broker and whoever listens there; its password in "
+    "PREAU_SIMULATE_PASSWORD.",
+)
+@click.option(
+    "--page",
+    metavar="URL",
+    help="With --target: the gateway's page, whose API is asked what has arrived.",
+)
+@click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write JUnit's XML here.",
 )
 @click.option("--list", "lists", is_flag=True, help="Tell which scenarios come with Préau.")
 @json_option
-def command(
-    scenario: str | None,
-    *,
-    seed: int | None,
-    nodes: int | None,
-    speed: object,
-    short: bool,
-    report: Path | None,
-    lists: bool,
-    as_json: bool,
-) -> int:
+def command(scenario: str | None, *, lists: bool, **options: Any) -> int:
     """Play a scenario: a town, a period, what goes wrong, and what has to hold all the same.
 
     It starts a broker and a gateway of its own and plays as fast as these follow. Ends with 0 if
     all that the scenario expects has come true, with 1 if not, with 2 if it can't be played.
     """
     try:
-        from simulators.scenario import load, report as reports  # noqa: PLC0415 - needs the extra
-        from simulators.scenario.perform import perform  # noqa: PLC0415
+        from simulators.scenario.load import shipped_names  # noqa: PLC0415 - needs the extra
+        from simulators.simulation import Options, simulate  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the package {error.name} is missing: pip install 'preau[simulators]'"
         ) from error
     if lists:
-        click.echo("\n".join(load.shipped_names()))
+        click.echo("\n".join(shipped_names()))
         return 0
     if scenario is None:
         raise click.UsageError("name a scenario or its file; --list tells which there are")
-    path = load.find_scenario(scenario)
-    script = load.load_scenario(path, short=short).with_head(seed=seed, nodes=nodes, speed=speed)
-    _refuse_unwritable(report)
-    outcome = asyncio.run(_told(script, perform))
-    if report is not None:
-        report.write_text(reports.as_junit(outcome), encoding="utf-8")
-    click.echo(reports.as_json(outcome) if as_json else reports.as_table(outcome))
-    return 0 if outcome.holds else 1
-
-
-async def _told(script: "Scenario", perform: "Perform") -> "Outcome":
-    """Play it, and tell on standard error how far it is."""
-    with told_parts(script.name) as tell:
-        seconds = (script.end_ms - script.begin_ms) // 1000
-
-        def told(at_ms: int) -> None:
-            tell((at_ms - script.begin_ms) // 1000, seconds)
-
-        return await perform(script, told=told)
-
-
-def _refuse_unwritable(report: Path | None) -> None:
-    """Before hours are spent on what can't be written down."""
-    if report is not None and not report.absolute().parent.is_dir():
-        raise ConfigurationError(f"--report {str(report)!r}: there is no such folder")
+    return simulate(Options(scenario=scenario, **options))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from gateway.mqtt.address import BrokerAddress
 from ingest.estate.model import Estate, RoomPlace
+from simulators.fabric import Fabric
 from simulators.faults import Fault
 from simulators.history import log_of
 from simulators.node import VirtualNode
@@ -23,7 +24,6 @@ from simulators.people import (
     SMALL_CHILD_L_S,
     Use,
 )
-from simulators.fabric import Fabric
 from simulators.room import RoomSource
 from simulators.scenario.model import RoomTable, UseName
 from simulators.scenario.occurrences import of_air_and_nodes

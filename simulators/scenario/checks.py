@@ -11,7 +11,6 @@ from typing import Final, get_args
 from gateway.clock import RELEASED_AT_MS
 from gateway.web.room_state import Condition
 from ingest.estate.problems import Problem
-from simulators.sensors import USUAL
 from simulators.scenario.model import (
     BuildingFaultTable,
     ExpectTable,
@@ -25,6 +24,7 @@ from simulators.scenario.model import (
     SystemFault,
 )
 from simulators.scenario.script import Entry, Scenario
+from simulators.sensors import USUAL
 
 OWN_SERVERS: Final = get_args(SystemFault.model_fields["what"].annotation)
 """Faults of servers that only a scenario's own may have."""
@@ -52,7 +52,7 @@ def _of_rooms(scenario: Scenario) -> Iterator[Problem]:
     for index, room in enumerate(scenario.rooms):
         yield from _unknown(scenario, ("room", index, "ref"), room.ref, _refs(scenario), "room")
         if room.ref in seen:
-            yield scenario.problem("room", index, "ref", "is described twice", room.ref)
+            yield scenario.source.problem(("room", index, "ref"), "is described twice", room.ref)
         seen.add(room.ref)
 
 
@@ -71,7 +71,7 @@ def _of_fault(scenario: Scenario, entry: Entry[FaultTable]) -> Iterator[Problem]
         known = {f"{p.site.id}/{p.building.id}" for p in scenario.estate.rooms()}
         yield from _unknown(scenario, (*place, "building"), fault.building, known, "building")
     if fault.what == "influxdb_down" and not scenario.head.influxdb:
-        yield scenario.problem("fault", entry.index, "what", "needs `influxdb = true`", fault.what)
+        yield scenario.source.problem((*place, "what"), "needs `influxdb = true`", fault.what)
 
 
 def _chip(scenario: Scenario, entry: Entry[FaultTable], fault: RoomFault) -> Iterator[Problem]:
@@ -82,7 +82,7 @@ def _chip(scenario: Scenario, entry: Entry[FaultTable], fault: RoomFault) -> Ite
     fitted = of_room or USUAL
     if chip not in fitted:
         reason = f"is no chip of that room: {', '.join(fitted)}"
-        yield scenario.problem("fault", entry.index, "chip", reason, chip)
+        yield scenario.source.problem(("fault", entry.index, "chip"), reason, chip)
 
 
 def _of_expectation(scenario: Scenario, entry: Entry[ExpectTable]) -> Iterator[Problem]:
@@ -103,9 +103,7 @@ def _of_expectation(scenario: Scenario, entry: Entry[ExpectTable]) -> Iterator[P
         yield scenario.source.problem((*place, "what"), reason, expected.what)
 
 
-def _condition(
-    scenario: Scenario, place: tuple[str, int], expected: Overview
-) -> Iterator[Problem]:
+def _condition(scenario: Scenario, place: tuple[str, int], expected: Overview) -> Iterator[Problem]:
     key = "says" if expected.says is not None else "says_not"
     known = [condition.value for condition in Condition]
     yield from _unknown(scenario, (*place, key), getattr(expected, key), known, "condition")

@@ -141,7 +141,7 @@ def mosquitto(folder: Path) -> Child:
         "log_type error\nlog_type warning\n",
         encoding="utf-8",
     )
-    command = [program("mosquitto", "mosquitto"), "-c", settings]
+    command: list[str | Path] = [program("mosquitto", "mosquitto"), "-c", settings]
     return Child(command, port, folder / "mosquitto.log")
 
 
@@ -160,6 +160,5 @@ def influxdb(folder: Path) -> Child:
         '[logging]\nlevel = "warn"\n',
         encoding="utf-8",
     )
-    return Child(
-        [program("influxd", "influxdb"), "-config", settings], port, folder / "influxdb.log"
-    )
+    command: list[str | Path] = [program("influxd", "influxdb"), "-config", settings]
+    return Child(command, port, folder / "influxdb.log")

@@ -1,6 +1,7 @@
 """What a scenario has left behind: in the gateway's store, in InfluxDB, in its nodes' memory.
 
-It reads and compares; what that means for an expectation it does not know.
+It reads and compares; what that means for an expectation it does not know. Where the gateway is
+somebody else's, `api_records` stands in for the store.
 """
 
 import json
@@ -9,14 +10,15 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ingest.readings import MAIN_CHANNEL
-from ingest.store.reader import LogState, Point, StoreReader
+from ingest.store.reader import Point, StoreReader
 from simulators.node import VirtualNode
 
 _ALL: Final = 2**60
 _MOST: Final = 10_000_000
+_LETTERS: Final = 500
 _TIMEOUT_S: Final = 60.0
 
 Key = tuple[str, str, int]
@@ -31,16 +33,35 @@ class Comparison(NamedTuple):
     """Stored, but taken by nobody, or with another value."""
 
 
-class Evidence:
-    """All of it, read once each. The gateway may still be running."""
+class Records(Protocol):
+    """What a gateway has, however it is asked. Raises `PreauError` where it can't be."""
 
-    def __init__(self, data: Path, nodes: Sequence[VirtualNode], influx_port: int | None) -> None:
-        self.nodes = nodes
+    def points(self, node: str, quantity: str, since_ms: int, until_ms: int) -> list[Point]:
+        """The readings of a node's main channel, of any quality, by time of the scenario."""
+        ...
+
+    def stored(self, node: str) -> dict[Key, float]:
+        """Every reading of a node, at the times that it told."""
+        ...
+
+    def letters(self, node: str) -> set[Key]:
+        """The readings of a node that lie among the dead letters."""
+        ...
+
+    def letter_counts(self) -> dict[str, int]:
+        """Dead letters by reason."""
+        ...
+
+    def received(self, node: VirtualNode) -> list[tuple[int, int]]:
+        """The pack numbers of a node's log that were received, as inclusive ranges."""
+        ...
+
+
+class StoreRecords:
+    """Reads the data folder of a gateway, which may be running."""
+
+    def __init__(self, data: Path) -> None:
         self._data = data
-        self._influx_port = influx_port
-        self.comparison = cache(self._compared)
-        self.stored = cache(self._stored)
-        self.letters = cache(self._letters)
 
     def points(self, node: str, quantity: str, since_ms: int, until_ms: int) -> list[Point]:
         """The readings of a node's main channel, of any quality, by time."""
@@ -53,15 +74,48 @@ class Evidence:
             ]
         return sorted(found)
 
-    def numbers(self, node: VirtualNode) -> LogState | None:
-        """What the store knows of a node's log."""
+    def stored(self, node: str) -> dict[Key, float]:
+        """Every reading of a node."""
         with StoreReader(self._data) as reader:
-            return next((log for log in reader.logs(node.node) if log.log == node.log), None)
+            return {
+                (series.quantity, series.channel, point.measured_at_ms): point.value
+                for series in reader.series(node)
+                for point in reader.points(series, 0, _ALL, limit=_MOST)
+            }
+
+    def letters(self, node: str) -> set[Key]:
+        """The readings of a node that lie among the dead letters."""
+        keys: set[Key] = set()
+        with StoreReader(self._data) as reader:
+            after = 0
+            while page := reader.dead_letters(node=node, after_id=after, limit=_LETTERS):
+                for letter in page:
+                    keys.update(keys_of(letter.payload))
+                after = page[-1].id
+        return keys
 
     def letter_counts(self) -> dict[str, int]:
         """Dead letters by reason."""
         with StoreReader(self._data) as reader:
             return reader.dead_letter_counts()
+
+    def received(self, node: VirtualNode) -> list[tuple[int, int]]:
+        """The pack numbers of a node's log that the store has."""
+        with StoreReader(self._data) as reader:
+            logs = [log for log in reader.logs(node.node) if log.log == node.log]
+        return [pair for log in logs for pair in log.received]
+
+
+class Evidence:
+    """All of it, each part read when it is asked for."""
+
+    def __init__(
+        self, records: Records, nodes: Sequence[VirtualNode], influx_port: int | None = None
+    ) -> None:
+        self.records = records
+        self.nodes = nodes
+        self._influx_port = influx_port
+        self.comparison = cache(self._compared)
 
     def in_influx(self, node: str) -> dict[Key, float]:
         """Every value of a node that InfluxDB holds, under whatever tags."""
@@ -81,38 +135,21 @@ class Evidence:
         text = f"SELECT * FROM {measurement} WHERE node = '{node}' GROUP BY channel"  # noqa: S608
         query = urllib.parse.urlencode({"db": "preau", "q": text, "epoch": "ms"}).encode()
         url = f"http://127.0.0.1:{self._influx_port}/query"
-        with urllib.request.urlopen(url, query, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - ours
+        with urllib.request.urlopen(url, query, timeout=_TIMEOUT_S) as answer:
             (result,) = json.load(answer)["results"]
         series: list[dict[str, Any]] = result.get("series", [])
         return series
 
-    def _stored(self, node: str) -> dict[Key, float]:
-        with StoreReader(self._data) as reader:
-            return {
-                (series.quantity, series.channel, point.measured_at_ms): point.value
-                for series in reader.series(node)
-                for point in reader.points(series, 0, _ALL, limit=_MOST)
-            }
-
-    def _letters(self, node: str) -> set[Key]:
-        """The readings that lie among the dead letters."""
-        keys: set[Key] = set()
-        with StoreReader(self._data) as reader:
-            after = 0
-            while page := reader.dead_letters(node=node, after_id=after, limit=500):
-                for letter in page:
-                    keys.update(_keys_of(letter.payload))
-                after = page[-1].id
-        return keys
-
     def _compared(self) -> Comparison:
         comparison = Comparison([], [])
         for node in self.nodes:
-            taken = {(r.quantity, r.channel, r.measured_at_ms): r.value for r in node.all_readings()}
-            stored = self._stored(node.node)
+            taken = {
+                (r.quantity, r.channel, r.measured_at_ms): r.value for r in node.all_readings()
+            }
+            stored = self.records.stored(node.node)
             lacking = taken.keys() - stored.keys()
             if lacking:
-                lacking -= self._letters(node.node)
+                lacking -= self.records.letters(node.node)
             strange = {
                 key for key, value in stored.items() if key not in taken or taken[key] != value
             }
@@ -125,7 +162,7 @@ def _at(key: Key) -> tuple[int, str, str]:
     return key[2], key[0], key[1]
 
 
-def _keys_of(payload: bytes) -> Iterator[Key]:
+def keys_of(payload: bytes) -> Iterator[Key]:
     """The readings that a dead letter would have been, as far as it can be read."""
     try:
         records = json.loads(payload)

@@ -37,10 +37,13 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An expectation, whether it holds, what was found, and where it was written."""
+    """An expectation, whether it holds, what was found, and where it was written.
+
+    `holds` is `None` where nobody could look.
+    """
 
     name: str
-    holds: bool
+    holds: bool | None
     found: str
     place: str
 
@@ -63,38 +66,41 @@ class Judge:
     def _verdict(self, entry: Entry[ExpectTable]) -> Verdict:
         holds, found = self._found(entry)
         place = self.scenario.source.place(("expect", entry.index))
-        return Verdict(_name(entry.table), holds, found, place)
+        return Verdict(name_of(entry.table), holds, found, place)
 
     def _found(self, entry: Entry[ExpectTable]) -> tuple[bool, str]:
         match entry.table:
             case Level() as level:
-                return self._level(level)
+                found = self._level(level)
             case IconeExpected() as expected:
-                return self._icone(expected)
+                found = self._icone(expected)
             case Judged() as judged:
-                return self._judged(judged)
+                found = self._judged(judged)
             case Letters() as letters:
-                counts = self.evidence.letter_counts()
-                reason = letters.reason
-                count = counts.get(reason, 0) if reason else sum(counts.values())
-                return _within(letters, count), f"{count} dead letters, {_listed(counts)}"
+                found = self._letters(letters)
             case Memory() as memory:
                 mib = self.peak_kib / 1024
-                return 0 < mib <= memory.at_most_mib, f"the gateway took up to {mib:.0f} MiB"
+                found = 0 < mib <= memory.at_most_mib, f"the gateway took up to {mib:.0f} MiB"
             case Overview() as overview:
-                return self._overview(overview, self.overviews.get(entry.index))
-            case table if table.what == "nothing_missing":
-                return self._missing()
-            case table if table.what == "nothing_twice":
-                return self._twice()
-            case _:
-                return self._influxdb()
+                found = self._overview(overview, self.overviews.get(entry.index))
+            case table:
+                found = self._account(table.what)
+        return found
+
+    def _account(self, what: str) -> tuple[bool, str]:
+        if what == "nothing_missing":
+            return self._missing()
+        return self._twice() if what == "nothing_twice" else self._influxdb()
+
+    def _letters(self, letters: Letters) -> tuple[bool, str]:
+        counts = self.evidence.records.letter_counts()
+        count = counts.get(letters.reason, 0) if letters.reason else sum(counts.values())
+        return _within(letters, count), f"{count} dead letters, {_listed(counts)}"
 
     def _missing(self) -> tuple[bool, str]:
         wrong = [f"{n.node} still holds {n.held} packs" for n in self.evidence.nodes if n.held]
         for node in self.evidence.nodes:
-            log = self.evidence.numbers(node)
-            received = [] if log is None else list(log.received)
+            received = self.evidence.records.received(node)
             if received != ([(1, node.taken)] if node.taken else []):
                 wrong.append(f"{node.node} took packs 1 to {node.taken}, received are {received}")
         missing = self.evidence.comparison().missing
@@ -106,14 +112,18 @@ class Judge:
     def _twice(self) -> tuple[bool, str]:
         strange = self.evidence.comparison().unexplained
         if strange:
-            return False, f"{len(strange)} stored readings that no node took: {self._shown(strange)}"
+            return (
+                False,
+                f"{len(strange)} stored readings that no node took: {self._shown(strange)}",
+            )
         return True, "each reading once, as it was taken"
 
     def _influxdb(self) -> tuple[bool, str]:
         lacking: list[tuple[str, Key]] = []
         count = 0
         for node in self.evidence.nodes:
-            stored, shipped = self.evidence.stored(node.node), self.evidence.in_influx(node.node)
+            stored = self.evidence.records.stored(node.node)
+            shipped = self.evidence.in_influx(node.node)
             count += len(stored)
             lacking += [
                 (node.node, key) for key, value in stored.items() if shipped.get(key) != value
@@ -175,7 +185,7 @@ class Judge:
         points = [
             point
             for node in self._nodes(judged.room)
-            for point in self.evidence.points(node, judged.quantity, since_ms, until_ms)
+            for point in self.evidence.records.points(node, judged.quantity, since_ms, until_ms)
         ]
         count = sum(point.quality == wanted for point in points)
         return _within(judged, count), f"{count} of {len(points)} readings are {judged.quality}"
@@ -198,7 +208,7 @@ class Judge:
         found = [
             (node, point)
             for node in self._nodes(of_room.room)
-            for point in self.evidence.points(node, quantity, since_ms, until_ms)
+            for point in self.evidence.records.points(node, quantity, since_ms, until_ms)
             if point.quality == Quality.GOOD
         ]
         if when != "always":
@@ -229,13 +239,16 @@ class Judge:
         return datetime.fromtimestamp(at_ms / 1000, self.zone).strftime("%Y-%m-%d %H:%M")
 
 
-def _name(table: ExpectTable) -> str:
+def name_of(table: ExpectTable) -> str:
+    """An expectation in one line."""
     parts = [table.what]
     for key, value in table.model_dump(exclude_defaults=True, mode="json").items():
         if key in {"room", "of", "when", "reason", "quality", "quantity"}:
             parts.append(str(value))
         elif key in {"at_least", "at_most", "at_most_mib", "says", "says_not"}:
-            parts.append(f"{key.replace('_', ' ')} {value:g}" if key[0] == "a" else f"{key} {value}")
+            parts.append(
+                f"{key.replace('_', ' ')} {value:g}" if key[0] == "a" else f"{key} {value}"
+            )
     return " ".join(parts).replace("says_not", "says not")
 
 

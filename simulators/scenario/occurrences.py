@@ -4,6 +4,7 @@ Pure: the same scenario and seed give the same times.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -25,6 +26,16 @@ from simulators.scenario.model import (
 )
 from simulators.scenario.script import Scenario
 from simulators.seeds import key_of, uniform
+
+_CHIP_FAULTS: Final[dict[str, tuple[type[of_town.ChipFault], tuple[str, ...]]]] = {
+    "frozen": (of_town.Frozen, ()),
+    "baseline_drift": (of_town.BaselineDrift, ("ppm_a_year",)),
+    "spikes": (of_town.Spikes, ("share", "height")),
+    "power_on_value": (of_town.PowerOnValue, ("share",)),
+    "checksum_errors": (of_town.ChecksumErrors, ("share",)),
+    "disconnected": (of_town.Disconnected, ("value",)),
+}
+"""By name: the fault of the town, and what its table tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +109,16 @@ def _of_node(table: RoomFault, node: str, when: dict[str, int]) -> Fault:
             return of_town.WrongClock(node=node, ahead_s=table.ahead_s, **when)
         case BatteryFault():
             return of_town.WornBattery(node=node, resistance=table.resistance, **when)
-        case DisconnectedFault():
-            return of_town.Disconnected(node=node, chip=table.chip, value=table.value, **when)
-        case ChipFaultTable(what="frozen"):
-            return of_town.Frozen(node=node, chip=table.chip, **when)
-        case ChipFaultTable():
-            return of_town.BaselineDrift(
-                node=node, chip=table.chip, ppm_a_year=table.ppm_a_year, **when
-            )
-        case ShareFault(what="spikes"):
-            return of_town.Spikes(
-                node=node, chip=table.chip, share=table.share, height=table.height, **when
-            )
-        case ShareFault(what="power_on_value"):
-            return of_town.PowerOnValue(node=node, chip=table.chip, share=table.share, **when)
-        case ShareFault():
-            return of_town.ChecksumErrors(node=node, chip=table.chip, share=table.share, **when)
+        case ChipFaultTable() | ShareFault() | DisconnectedFault():
+            return _of_chip(table, node, when)
         case _:
             raise TypeError(f"{table.what!r} is no fault of a node")
+
+
+def _of_chip(
+    table: ChipFaultTable | ShareFault | DisconnectedFault, node: str, when: dict[str, int]
+) -> Fault:
+    kind, keys = _CHIP_FAULTS[table.what]
+    given = {key: getattr(table, key) for key in keys}
+    fault: Fault = kind(node=node, chip=table.chip, **given, **when)
+    return fault

@@ -6,6 +6,7 @@ The one place, with the command, where its parts are put together.
 import asyncio
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -16,7 +17,7 @@ from ingest.store.reader import StoreReader
 from simulators.scenario.cast import Cast, cast_of
 from simulators.scenario.clock import ScenarioClock
 from simulators.scenario.estate_files import write_estate
-from simulators.scenario.evidence import Evidence
+from simulators.scenario.evidence import Evidence, StoreRecords
 from simulators.scenario.judge import Judge, Verdict
 from simulators.scenario.model import Memory
 from simulators.scenario.play import Player, Told
@@ -44,7 +45,7 @@ class Outcome:
     @property
     def holds(self) -> bool:
         """Whether it came to its end and all that was expected has come true."""
-        return self.broke is None and all(verdict.holds for verdict in self.verdicts)
+        return self.broke is None and all(verdict.holds is not False for verdict in self.verdicts)
 
 
 async def perform(
@@ -98,15 +99,23 @@ async def _performed(
         broke = str(error)
     else:
         influx_port = None if servers.influx is None else servers.influx.port
-        evidence = Evidence(servers.data, nodes, influx_port)
+        evidence = Evidence(StoreRecords(servers.data), nodes, influx_port)
         judge = Judge(scenario, cast, evidence, player.overviews, player.peak_kib)
         verdicts = await asyncio.to_thread(judge.verdicts)
+    return outcome_of(player, verdicts, broke, begun_s)
+
+
+def outcome_of(
+    player: Player, verdicts: Sequence[Verdict], broke: str | None, begun_s: float
+) -> Outcome:
+    """What a run came to that began at `begun_s` of `time.perf_counter`."""
+    nodes = player.nodes
     digest = blake2b("".join(node.digest for node in nodes).encode(), digest_size=8)
     return Outcome(
-        scenario=scenario,
+        scenario=player.scenario,
         verdicts=tuple(verdicts),
         broke=broke,
-        at_ms=servers.clock.now_ms(),
+        at_ms=player.clock.now_ms(),
         nodes=len(nodes),
         packs=sum(node.taken for node in nodes),
         resent=sum(node.resent for node in nodes),

@@ -8,8 +8,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from gateway.mqtt.address import BrokerAddress
 from ingest.errors import TransientError
 from ingest.estate.fields import to_ms
 from simulators.node import VirtualNode
@@ -19,7 +20,6 @@ from simulators.scenario.hostile import hostile_messages, publish_all
 from simulators.scenario.model import HostilePayloads, LinkCut, Overview
 from simulators.scenario.occurrences import Occurrence, occurrences
 from simulators.scenario.script import Entry, Scenario
-from simulators.scenario.servers import Servers
 
 _LOOK_S: Final = 0.004
 _AT_ONCE: Final = 64
@@ -34,6 +34,35 @@ _SERVERS: Final = {
 
 Told = Callable[[int], None]
 """Is told the time that the scenario has come to."""
+
+
+class Surroundings(Protocol):
+    """The servers of a scenario, as far as the play has to do with them."""
+
+    @property
+    def address(self) -> BrokerAddress:
+        """Where nodes connect to."""
+        ...
+
+    def check(self) -> None:
+        """Raises `TransientError` where the gateway has ended by itself."""
+        ...
+
+    def resident_kib(self) -> int:
+        """The gateway's memory; 0 where that can't be told."""
+        ...
+
+    async def take_away(self, server: str) -> None:
+        """End a server without a warning."""
+        ...
+
+    async def bring_back(self, server: str, *, until_well: bool) -> None:
+        """Start it again."""
+        ...
+
+    async def ask(self, path: str, **query: str) -> Any:
+        """What the gateway's API answers. Raises `TransientError`."""
+        ...
 
 
 class StuckError(TransientError):
@@ -57,7 +86,7 @@ class Player:
     cast: Cast
     nodes: Sequence[VirtualNode]
     clock: ScenarioClock
-    servers: Servers
+    servers: Surroundings
     told: Told = lambda _at_ms: None
     overviews: dict[int, dict[str, Any]] = field(default_factory=dict)
     peak_kib: int = 0
@@ -165,13 +194,12 @@ class Player:
             await self._wake_all()
         self.told(until_ms)
         self._turns += 1
-        if self.servers.gateway is not None and self._turns % _MEMORY_EVERY == 0:
+        if self._turns % _MEMORY_EVERY == 0:
             self.weigh()
 
     def weigh(self) -> None:
-        """Note how much memory the gateway takes, if it is a process of its own."""
-        if self.servers.gateway is not None and self.servers.gateway.is_running:
-            self.peak_kib = max(self.peak_kib, self.servers.gateway.resident_kib())
+        """Note how much memory the gateway takes, if that can be told."""
+        self.peak_kib = max(self.peak_kib, self.servers.resident_kib())
 
     async def _wake_all(self) -> None:
         room = asyncio.Semaphore(_AT_ONCE)
@@ -220,27 +248,15 @@ class Player:
     async def _begin(self, server: str) -> None:
         """Take a server away, unless another fault has done so already."""
         self._down[server] += 1
-        if self._down[server] > 1:
-            return
-        if server == "broker":
-            await self.servers.stop_broker()
-        elif server == "gateway":
+        if self._down[server] == 1:
             self.weigh()
-            await self.servers.kill_gateway()
-        elif self.servers.influx is not None:
-            await self.servers.influx.stop()
+            await self.servers.take_away(server)
 
     async def _end(self, server: str) -> None:
         """Bring it back once the last of its faults is over."""
         self._down[server] -= 1
-        if self._down[server] > 0:
-            return
-        if server == "broker":
-            await self.servers.broker.start()
-        elif server == "gateway":
-            await self.servers.start_gateway(until_well=not self._down["broker"])
-        elif self.servers.influx is not None:
-            await self.servers.influx.start()
+        if self._down[server] == 0:
+            await self.servers.bring_back(server, until_well=not self._down["broker"])
 
     async def _begin_at_work(self, server: str) -> None:
         """Take a server away in the middle of its work, packs being under way.
@@ -272,8 +288,9 @@ class Player:
     async def _look(self, entry: Entry[Any]) -> None:
         """Ask what the overview says now."""
         answer = await self.servers.ask("/api/v1/rooms", limit="10000")
-        room = next(room for room in answer["rooms"] if room["ref"] == entry.table.room)
-        self.overviews[entry.index] = room
+        for room in answer["rooms"]:
+            if room["ref"] == entry.table.room:
+                self.overviews[entry.index] = room
 
 
 async def _nothing() -> None:

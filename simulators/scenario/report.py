@@ -5,33 +5,33 @@ Pure: an outcome goes in, text comes out.
 
 import json
 from datetime import UTC, datetime
-from xml.etree import ElementTree as ET  # noqa: S405 - it writes, and reads nothing
+from xml.etree import ElementTree as ET
 
 from simulators.scenario.perform import Outcome
 
 
 def as_table(outcome: Outcome) -> str:
     """A line for each expectation, then what it was."""
-    rows = [
-        (_mark(verdict.holds), verdict.name, verdict.found) for verdict in outcome.verdicts
-    ]
+    rows = [(_mark(verdict.holds), verdict.name, verdict.found) for verdict in outcome.verdicts]
     width = max((len(name) for _, name, _ in rows), default=0)
     lines = [f"{mark:<6}  {name:<{width}}  {found}" for mark, name, found in rows]
     if outcome.broke is not None:
-        lines.append(f"{_mark(holds=False):<6}  came to a stop at {_time(outcome.at_ms)}: {outcome.broke}")
+        lines.append(
+            f"{_mark(holds=False):<6}  came to a stop at {_time(outcome.at_ms)}: {outcome.broke}"
+        )
     lines.append("")
     lines.append(summary(outcome))
     if not outcome.holds:
-        lines += [f"{v.place}: {v.name}: {v.found}" for v in outcome.verdicts if not v.holds]
+        lines += [f"{v.place}: {v.name}: {v.found}" for v in outcome.verdicts if v.holds is False]
         lines.append(f"to see it again: {again(outcome)}")
     return "\n".join(lines)
 
 
 def summary(outcome: Outcome) -> str:
     """One line."""
-    failed = sum(not verdict.holds for verdict in outcome.verdicts)
+    expected = len(outcome.scenario.expectations)
     said = "passed" if outcome.holds else "FAILED"
-    held = f"{len(outcome.verdicts) - failed} of {len(outcome.scenario.expectations)} hold"
+    held = f"{sum(v.holds is True for v in outcome.verdicts)} of {expected} hold"
     return (
         f"{outcome.scenario.name}: {said}, {held}; {outcome.nodes} nodes, {outcome.packs} packs, "
         f"{outcome.resent} sent again, {outcome.took_s:.1f} s; "
@@ -75,7 +75,7 @@ def as_json(outcome: Outcome) -> str:
 
 def as_junit(outcome: Outcome) -> str:
     """A suite of one case for each expectation, as CI servers show them."""
-    failed = sum(not verdict.holds for verdict in outcome.verdicts)
+    failed = sum(verdict.holds is False for verdict in outcome.verdicts)
     suite = ET.Element(
         "testsuite",
         name=f"preau simulate {outcome.scenario.name}",
@@ -85,10 +85,10 @@ def as_junit(outcome: Outcome) -> str:
         time=f"{outcome.took_s:.3f}",
     )
     for verdict in outcome.verdicts:
-        case = ET.SubElement(
-            suite, "testcase", classname=outcome.scenario.name, name=verdict.name
-        )
-        if not verdict.holds:
+        case = ET.SubElement(suite, "testcase", classname=outcome.scenario.name, name=verdict.name)
+        if verdict.holds is None:
+            ET.SubElement(case, "skipped", message=_printable(verdict.found))
+        elif not verdict.holds:
             failure = ET.SubElement(case, "failure", message=_printable(verdict.found))
             failure.text = f"{verdict.place}\nto see it again: {again(outcome)}"
     if outcome.broke is not None:
@@ -105,8 +105,8 @@ def _printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
-def _mark(holds: bool) -> str:  # noqa: FBT001 - a verdict is a yes or a no
-    return "ok" if holds else "FAILED"
+def _mark(holds: bool | None) -> str:  # noqa: FBT001 - a verdict is a yes or a no
+    return {True: "ok", False: "FAILED", None: "unseen"}[holds]
 
 
 def _time(at_ms: int) -> str:

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 from ingest.estate.fields import EstateModel, to_ms
 from ingest.estate.model import Estate
-from ingest.estate.problems import Problem
 from ingest.estate.source import Source
 from simulators.scenario.model import ExpectTable, FaultTable, HeadTable, RoomTable
 
@@ -59,7 +58,3 @@ class Scenario:
         """The same with other seed, nodes or speed."""
         given = {key: value for key, value in changes.items() if value is not None}
         return replace(self, head=self.head.model_copy(update=given))
-
-    def problem(self, kind: str, index: int, key: str, reason: str, value: object = None) -> Problem:
-        """A problem with a key of one of its tables."""
-        return self.source.problem((kind, index, key), reason, value)

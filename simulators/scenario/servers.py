@@ -106,18 +106,31 @@ class Servers:
             await asyncio.wait([self._serving])
             self._serving = None
 
-    async def stop_broker(self) -> None:
-        """Take the broker away, with all that it remembered."""
-        if isinstance(self.broker, EmbeddedBroker):
+    async def take_away(self, server: str) -> None:
+        """End `broker`, `gateway` or `influxdb` without a warning; the broker forgets all."""
+        if server == "influxdb" and self.influx is not None:
+            await self.influx.stop()
+        elif server == "gateway" and self.gateway is not None:
+            await self.gateway.kill()
+        elif isinstance(self.broker, EmbeddedBroker):
             await self.broker.stop()
         else:
             await self.broker.kill()
 
-    async def kill_gateway(self) -> None:
-        """SIGKILL, for a gateway in a process of its own."""
-        if self.gateway is None:
-            raise RuntimeError("this gateway lives in our own process")
-        await self.gateway.kill()
+    async def bring_back(self, server: str, *, until_well: bool) -> None:
+        """Start it again; a gateway gets well only if its broker is there."""
+        if server == "influxdb" and self.influx is not None:
+            await self.influx.start()
+        elif server == "gateway":
+            await self.start_gateway(until_well=until_well)
+        else:
+            await self.broker.start()
+
+    def resident_kib(self) -> int:
+        """The memory of a gateway that is a process of its own and runs; else 0."""
+        if self.gateway is None or not self.gateway.is_running:
+            return 0
+        return self.gateway.resident_kib()
 
     def check(self) -> None:
         """Raises `GatewayEndedError` where the gateway has ended by itself."""
@@ -173,9 +186,7 @@ async def running(wanted: Wanted, clock: ScenarioClock, estate: Path) -> AsyncIt
     """All servers started and well; all of them ended afterwards, come what may."""
     use_mosquitto = wanted.broker == "mosquitto" or (wanted.broker == "auto" and has_mosquitto())
     broker: Child | EmbeddedBroker = (
-        mosquitto(wanted.folder)
-        if use_mosquitto
-        else EmbeddedBroker("127.0.0.1", free_port())
+        mosquitto(wanted.folder) if use_mosquitto else EmbeddedBroker("127.0.0.1", free_port())
     )
     influx = influxdb(wanted.folder) if wanted.influxdb else None
     settings = _settings(wanted, broker, influx, estate)

@@ -1,6 +1,6 @@
 """The gateway of a scenario that forgets: of a hundred packs that it acknowledges it stores 99.
 
-`python -m tests.broken_gateways.forgetful SETTINGS CLOCK`, as `simulators.scenario.gateway_process`.
+Run as `simulators.scenario.gateway_process` is.
 """
 
 from itertools import count

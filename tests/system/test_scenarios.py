@@ -1,7 +1,6 @@
 """Every scenario that comes with Préau passes, and fails when what it guards is broken."""
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,14 +57,18 @@ async def test_it_passes(name: str, tmp_path: Path):
         (
             "winter-week",
             {
-                "[[expect]]\nwhat = \"nothing_twice\"": "[[fault]]\nwhat = \"boiler_down\"\n"
-                "building = \"prevert/principal\"\nsince = 2027-01-11T00:00:00"
+                '[[expect]]\nwhat = "nothing_twice"': '[[fault]]\nwhat = "boiler_down"\n'
+                'building = "prevert/principal"\nsince = 2027-01-11T00:00:00'
             },
             "temperature",
         ),
         ("heat-wave-june", {"anomaly_k = 9": "anomaly_k = -3"}, "temperature"),
         ("stuffy-classroom", {"airing = 0.05": "airing = 1\nairing_ppm = 700"}, "co2"),
-        ("frost-in-the-gym", {"since = 2027-01-15T06:00:00": "since = 2027-01-18T08:59:00"}, "temperature"),
+        (
+            "frost-in-the-gym",
+            {"since = 2027-01-15T06:00:00": "since = 2027-01-18T08:59:00"},
+            "temperature",
+        ),
         (
             "heating-left-on-in-the-holidays",
             {"since = 2026-12-22T00:00:00\n\n": "since = 2026-12-26T00:00:00\n\n"},
