@@ -111,7 +111,8 @@ class Cast:
                 stand.node,
                 stand.air,
                 broker,
-                log=log_of(stand.node, scenario.seed, scenario.begin_ms),
+                # Played again against the same gateway it is another log.
+                log=log_of(stand.node, scenario.seed, scenario.begin_ms + shift_ms),
                 interval_s=head.interval_s,
                 pace=None if head.speed == 1 else BRISK,
                 clock=clock,

@@ -6,7 +6,8 @@ fault is the same each time. At a given speed it moves with the time of day inst
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -96,13 +97,32 @@ class Player:
 
     async def run(self) -> None:
         """From begin to end, all put right again afterwards. Raises `TransientError`."""
+        async with self.powered():
+            await self._play()
+
+    @asynccontextmanager
+    async def powered(self) -> AsyncIterator[None]:
+        """All nodes are on inside the block."""
         for node in self.nodes:
             if not self._is_battery:
                 node.start()
         try:
-            await self._play()
+            yield
         finally:
             await asyncio.gather(*(node.stop() for node in self.nodes))
+
+    async def go_to(self, at_ms: int) -> None:
+        """Move the clock to a time of the scenario, everything being measured on the way.
+
+        At full speed all that can have its receipt has it then. Raises `TransientError`.
+        """
+        head = self.scenario.head
+        if head.speed != "full":
+            await self._pace_to(at_ms, float(head.speed))
+            return
+        while (now_ms := self.clock.now_ms()) < at_ms:
+            await self._turn(min(at_ms, now_ms + head.stride_s * 1000))
+            await self.until_settled()
 
     @property
     def _is_battery(self) -> bool:
@@ -113,11 +133,11 @@ class Player:
             [*self._fault_stops(), *self._overview_stops()], key=lambda one: (one.at_ms, one.order)
         )
         for stop in stops:
-            await self._go_to(min(stop.at_ms, self.scenario.end_ms))
+            await self.go_to(min(stop.at_ms, self.scenario.end_ms))
             await stop.act()
-            await self._until_settled()
-        await self._go_to(self.scenario.end_ms)
-        await self._until_settled()
+            await self.until_settled()
+        await self.go_to(self.scenario.end_ms)
+        await self.until_settled()
 
     def _fault_stops(self) -> list[_Stop]:
         stops = []
@@ -154,8 +174,8 @@ class Player:
         if server is None:
             return None
         if server != "influxdb" and one.since_ms == one.until_ms:
-            return lambda: self._begin_at_work(server), lambda: self._end(server)
-        return lambda: self._begin(server), lambda: self._end(server)
+            return lambda: self._begin_at_work(server), lambda: self.bring_back(server)
+        return lambda: self.take_away(server), lambda: self.bring_back(server)
 
     def _nodes_in(self, rooms: Sequence[str]) -> list[VirtualNode]:
         return [
@@ -163,15 +183,6 @@ class Player:
             for node, stand in zip(self.nodes, self.cast.stands, strict=True)
             if not rooms or stand.ref in rooms
         ]
-
-    async def _go_to(self, at_ms: int) -> None:
-        head = self.scenario.head
-        if head.speed != "full":
-            await self._pace_to(at_ms, float(head.speed))
-            return
-        while (now_ms := self.clock.now_ms()) < at_ms:
-            await self._turn(min(at_ms, now_ms + head.stride_s * 1000))
-            await self._until_settled()
 
     async def _pace_to(self, at_ms: int, speed: float) -> None:
         loop = asyncio.get_running_loop()
@@ -210,7 +221,7 @@ class Player:
 
         await asyncio.gather(*(one(node) for node in self.nodes if node.held))
 
-    async def _until_settled(self) -> None:
+    async def until_settled(self) -> None:
         """Return once everything that can have a receipt has it. Raises `StuckError`."""
         loop = asyncio.get_running_loop()
         held, since_s = -1, loop.time()
@@ -245,14 +256,14 @@ class Player:
         for node in nodes:
             node.mend_link()
 
-    async def _begin(self, server: str) -> None:
+    async def take_away(self, server: str) -> None:
         """Take a server away, unless another fault has done so already."""
         self._down[server] += 1
         if self._down[server] == 1:
             self.weigh()
             await self.servers.take_away(server)
 
-    async def _end(self, server: str) -> None:
+    async def bring_back(self, server: str) -> None:
         """Bring it back once the last of its faults is over."""
         self._down[server] -= 1
         if self._down[server] == 0:
@@ -270,7 +281,7 @@ class Player:
         while self._held() and not self._is_at_work(server, before):
             self.servers.check()
             await asyncio.sleep(0)
-        await self._begin(server)
+        await self.take_away(server)
 
     def _is_at_work(self, server: str, receipted: int) -> bool:
         """The broker has some packs; the gateway has given some receipts too."""
