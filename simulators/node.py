@@ -25,6 +25,7 @@ from simulators.faults import Fault, WrongClock
 from simulators.mqtt import BrokerAwayError
 from simulators.outbox import Outbox
 from simulators.room import RoomSource
+from simulators.seeds import Integers
 from simulators.sensors import USUAL, Sensors
 from simulators.session import NodeSession, NodeState, Pace
 
@@ -204,19 +205,21 @@ class VirtualNode:
         """
         if self._measured_ms is None:
             raise RuntimeError(f"node {self.node} measures by its own clock")
-        first_ms = next_measurement_ms(self.node, self.state.interval_s, self._measured_ms)
-        due = range(first_ms, until_ms + 1, round(self.state.interval_s * 1000))
+        due = self.due_between(self._measured_ms, until_ms)
         self._measured_ms = max(self._measured_ms, until_ms)
         if due:
             for at_ms, readings in zip(due, self._read(due), strict=True):
                 self._take(at_ms, readings)
         return len(due)
 
-    def due_ms(self) -> int:
-        """When it measures next; for a node that was made with `measures_from_ms`."""
-        if self._measured_ms is None:
-            raise RuntimeError(f"node {self.node} measures by its own clock")
-        return next_measurement_ms(self.node, self.state.interval_s, self._measured_ms)
+    def due_between(self, after_ms: int, until_ms: int) -> Sequence[int]:
+        """The times at which it measures in a period, its begin left out and its end included."""
+        first_ms = next_measurement_ms(self.node, self.state.interval_s, after_ms)
+        return range(first_ms, until_ms + 1, round(self.state.interval_s * 1000))
+
+    def sensed(self, at_ms: Integers) -> list[list[Reading]]:
+        """What its chips say at rising instants, by the right clock."""
+        return self._sensors.read_many(at_ms)
 
     def all_readings(self) -> Iterator[Reading]:
         """Every reading that it has ever taken, measured once more: chips say the same again."""
@@ -225,7 +228,7 @@ class VirtualNode:
 
     def _read(self, at_ms: Iterable[int]) -> list[list[Reading]]:
         instants = np.array(list(at_ms), np.int64)
-        read = self._sensors.read_many(instants)
+        read = self.sensed(instants)
         if not self._clock_faults and not self._shift_ms:
             return read
         return [

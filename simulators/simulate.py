@@ -59,6 +59,18 @@ class SpeedType(click.ParamType[object]):
     help="With --target: the gateway's page, whose API is asked what has arrived.",
 )
 @click.option(
+    "--replay",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Instead of a scenario: readings.csv as `preau export` writes it.",
+)
+@click.option(
+    "--shift",
+    default="now",
+    show_default=True,
+    metavar="now|SECONDS",
+    help="With --replay: its last reading is measured now, or all so much later; 0 leaves them.",
+)
+@click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write JUnit's XML here.",
@@ -81,6 +93,9 @@ def command(scenario: str | None, *, lists: bool, **options: Any) -> int:
     if lists:
         click.echo("\n".join(shipped_names()))
         return 0
-    if scenario is None:
-        raise click.UsageError("name a scenario or its file; --list tells which there are")
+    if (scenario is None) == (options["replay"] is None):
+        hint = "--list tells which scenarios there are"
+        raise click.UsageError(
+            f"name a scenario, or its file, or a recording with --replay; {hint}"
+        )
     return simulate(Options(scenario=scenario, **options))

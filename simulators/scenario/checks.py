@@ -27,7 +27,7 @@ from simulators.scenario.script import Entry, Scenario
 from simulators.sensors import USUAL
 
 OWN_SERVERS: Final = get_args(SystemFault.model_fields["what"].annotation)
-"""Faults of servers that only a scenario's own may have."""
+"""Faults that only servers of a scenario's own may have."""
 _MOST_DAYS: Final = 400
 
 
@@ -36,15 +36,27 @@ def problems_of(scenario: Scenario) -> Iterator[Problem]:
     source = scenario.source
     if scenario.end_ms - scenario.begin_ms > _MOST_DAYS * 86_400_000:
         yield source.problem(("end",), f"must lie at most {_MOST_DAYS} days after `begin`")
-    if scenario.begin_ms < RELEASED_AT_MS:
-        since = datetime.fromtimestamp(RELEASED_AT_MS / 1000, UTC).date()
-        reason = f"must not be before {since}: a gateway takes no clock from before its release"
-        yield source.problem(("begin",), reason)
     yield from _of_rooms(scenario)
     for fault in scenario.faults:
         yield from _of_fault(scenario, fault)
     for expected in scenario.expectations:
         yield from _of_expectation(scenario, expected)
+
+
+def own_gateway_problems(scenario: Scenario) -> Iterator[Problem]:
+    """What keeps it from being played with a gateway that goes by its clock."""
+    if scenario.begin_ms < RELEASED_AT_MS:
+        since = datetime.fromtimestamp(RELEASED_AT_MS / 1000, UTC).date()
+        reason = f"must not be before {since}: a gateway takes no clock from before its release"
+        yield scenario.source.problem(("begin",), reason)
+
+
+def other_gateway_problems(scenario: Scenario) -> Iterator[Problem]:
+    """What keeps it from being played against somebody else's servers."""
+    for entry in scenario.faults:
+        if entry.table.what in OWN_SERVERS:
+            reason = "needs servers of its own: leave --target out"
+            yield scenario.source.problem(("fault", entry.index, "what"), reason)
 
 
 def _of_rooms(scenario: Scenario) -> Iterator[Problem]:

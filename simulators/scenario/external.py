@@ -18,17 +18,16 @@ import aiohttp
 from gateway.endpoint import public_address, valid_host
 from gateway.mqtt.address import BrokerAddress
 from ingest.errors import ConfigurationError, PreauError, TransientError
+from ingest.estate.fields import to_ms
 from simulators.scenario.api_records import ApiRecords
-from simulators.scenario.cast import cast_of
-from simulators.scenario.checks import OWN_SERVERS
+from simulators.scenario.cast import Cast, cast_of
 from simulators.scenario.clock import ScenarioClock
 from simulators.scenario.evidence import Evidence
 from simulators.scenario.judge import Judge, Verdict, name_of
-from simulators.scenario.load import ScenarioError
-from simulators.scenario.model import Memory
+from simulators.scenario.model import ExpectTable, Memory, Overview
 from simulators.scenario.perform import Outcome, outcome_of
 from simulators.scenario.play import Player, Told
-from simulators.scenario.script import Scenario
+from simulators.scenario.script import Entry, Scenario
 
 PASSWORD_VARIABLE: Final = "PREAU_SIMULATE_PASSWORD"  # noqa: S105 - its name, not its value
 _PORT: Final = 1883
@@ -50,7 +49,7 @@ class Target:
         return 0
 
     async def take_away(self, server: str) -> None:
-        """Refused: `refuse_own_servers` has let no such fault through."""
+        """Refused: the checks have let no such fault through."""
         raise ConfigurationError(f"the {server} is not ours to end")
 
     async def bring_back(self, server: str, *, until_well: bool) -> None:
@@ -92,26 +91,24 @@ def parse_target(target: str, page: str | None) -> Target:
     return Target(BrokerAddress(host, port, parts.username, password), page)
 
 
-def refuse_own_servers(scenario: Scenario) -> None:
-    """Raises `ScenarioError` where it wants to break servers that are not its own."""
-    problems = [
-        scenario.source.problem(
-            ("fault", entry.index, "what"), "needs servers of its own: leave --target out"
-        )
-        for entry in scenario.faults
-        if entry.table.what in OWN_SERVERS
-    ]
-    if problems:
-        raise ScenarioError(problems)
-
-
 async def perform_against(
-    scenario: Scenario, target: Target, *, told: Told = lambda _at_ms: None
+    scenario: Scenario,
+    target: Target,
+    *,
+    cast: Cast | None = None,
+    shift_ms: int | None = None,
+    told: Told = lambda _at_ms: None,
 ) -> Outcome:
-    """Play a scenario against `target` and judge what can be seen of it."""
+    """Play a scenario against `target` and judge what can be seen of it.
+
+    Nodes tell times `shift_ms` after those of the scenario: so that it ends with the run, if that
+    is left open.
+    """
     begun_s = time.perf_counter()
-    cast = await asyncio.to_thread(cast_of, scenario)
-    shift_ms = shift_of(scenario, time.time_ns() // 1_000_000)
+    if cast is None:
+        cast = await asyncio.to_thread(cast_of, scenario)
+    if shift_ms is None:
+        shift_ms = shift_of(scenario, time.time_ns() // 1_000_000)
     with (
         tempfile.TemporaryDirectory(prefix="preau-scenario-") as folder,
         ScenarioClock(Path(folder) / "clock", scenario.begin_ms) as clock,
@@ -153,12 +150,8 @@ def shift_of(scenario: Scenario, now_ms: int) -> int:
 def _seen(judge: Judge, target: Target) -> list[Verdict]:
     """The verdicts, `None` for what only a gateway of our own would show."""
     if target.page is not None:
-        return [
-            Verdict(verdict.name, None, "only of a gateway of its own", verdict.place)
-            if isinstance(entry.table, Memory) or entry.table.what == "influxdb_has_all"
-            else verdict
-            for entry, verdict in zip(judge.scenario.expectations, judge.verdicts(), strict=True)
-        ]
+        expected = zip(judge.scenario.expectations, judge.verdicts(), strict=True)
+        return [_if_seen(judge, entry, verdict) for entry, verdict in expected]
     verdicts = []
     for entry in judge.scenario.expectations:
         place = judge.scenario.source.place(("expect", entry.index))
@@ -170,3 +163,16 @@ def _seen(judge: Judge, target: Target) -> list[Verdict]:
             holds, found = None, _UNSEEN
         verdicts.append(Verdict(name_of(entry.table), holds, found, place))
     return verdicts
+
+
+def _if_seen(judge: Judge, entry: Entry[ExpectTable], verdict: Verdict) -> Verdict:
+    table, why = entry.table, None
+    if isinstance(table, Memory) or table.what == "influxdb_has_all":
+        why = "only of a gateway of its own"
+    elif isinstance(table, Overview):
+        # Its clock shows now all the time, and what was measured before is old to it.
+        if table.at is not None and to_ms(table.at) != judge.scenario.end_ms:
+            why = "of somebody else's gateway only when the scenario ends"
+        elif entry.index not in judge.overviews:
+            why = f"that gateway's estate has no room {table.room}"
+    return verdict if why is None else Verdict(verdict.name, None, why, verdict.place)

@@ -18,7 +18,11 @@ from ingest.estate.load import EstateError, load_estate
 from ingest.estate.model import Estate
 from ingest.estate.problems import Problem, ProblemsError
 from ingest.estate.source import Source, read_source
-from simulators.scenario.checks import problems_of
+from simulators.scenario.checks import (
+    other_gateway_problems,
+    own_gateway_problems,
+    problems_of,
+)
 from simulators.scenario.model import EXPECTATIONS, FAULTS, HeadTable, RoomTable
 from simulators.scenario.script import Entry, Scenario
 
@@ -51,14 +55,23 @@ def find_scenario(name: str) -> Path:
     raise ConfigurationError(f"{name!r} is neither a file nor a scenario known here; {hint}")
 
 
-def load_scenario(path: Path, *, short: bool = False) -> Scenario:
-    """Read and check a scenario. Raises `ScenarioError` with every problem found."""
+def load_scenario(path: Path, *, short: bool = False, own_gateway: bool = True) -> Scenario:
+    """Read and check a scenario, for a gateway of its own or for somebody else's.
+
+    Raises `ScenarioError` with every problem found.
+    """
     try:
         source = read_source(path)
     except ProblemsError as error:
         raise ScenarioError(error.problems) from error
+    return script_of(source, short=short, own_gateway=own_gateway)
+
+
+def script_of(source: Source, *, short: bool = False, own_gateway: bool = True) -> Scenario:
+    """The same of a text that is no file."""
     scenario = _Reading(source).scenario(short=short)
     problems = list(problems_of(scenario))
+    problems += own_gateway_problems(scenario) if own_gateway else other_gateway_problems(scenario)
     if problems:
         raise ScenarioError(problems)
     return scenario

@@ -51,17 +51,19 @@ class Outcome:
 async def perform(
     scenario: Scenario,
     *,
+    cast: Cast | None = None,
     told: Told = lambda _at_ms: None,
     gateway_module: str = GATEWAY_MODULE,
 ) -> Outcome:
     """Play a scenario with a broker and a gateway of its own, and judge it.
 
-    `gateway_module` is what runs as the gateway where it is a process of its own. Raises
-    `ConfigurationError` where a server is missing.
+    `cast` are other nodes than those of its town, `gateway_module` is what runs as the gateway
+    where it is a process of its own. Raises `ConfigurationError` where a server is missing.
     """
     begun_s = time.perf_counter()
     # The first question to a town computes weeks of weather and air.
-    cast = await asyncio.to_thread(cast_of, scenario)
+    if cast is None:
+        cast = await asyncio.to_thread(cast_of, scenario)
     with tempfile.TemporaryDirectory(prefix="preau-scenario-") as name:
         folder = Path(name)
         estate = write_estate(folder, scenario, cast)
