@@ -19,7 +19,7 @@ COMPOSE_LOCK := requirements/compose-schema.txt
 COMPOSE := $(VENV)/compose-schema
 ARGS ?=
 
-.PHONY: setup demo test check bench chaos sbom lock clean servers
+.PHONY: setup demo test check bench bench-simulators chaos sbom lock clean servers
 
 setup: $(STAMP)
 
@@ -79,6 +79,10 @@ sbom: $(CYCLONEDX)/.ready
 
 bench: setup servers
 	$(BIN)/python -m tests.bench.run $(ARGS)
+
+# A quarter of an hour: the nodes of a département report in real time.
+bench-simulators: setup servers
+	$(BIN)/python -m tests.bench.simulators $(ARGS)
 
 # Hashes without addresses, for every platform and Python version at once.
 lock:
