@@ -68,7 +68,7 @@ def _scenario(options: Options) -> _Play:
     path = load.find_scenario(options.scenario or "")
     script = load.load_scenario(path, short=options.short, own_gateway=options.target is None)
     changed = script.with_head(seed=options.seed, nodes=options.nodes, speed=options.speed)
-    return _Play(changed)
+    return _Play(load.checked(changed, own_gateway=options.target is None))
 
 
 def _replay(options: Options) -> _Play:

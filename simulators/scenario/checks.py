@@ -137,9 +137,19 @@ def _unknown(
 
 
 def _no_node(scenario: Scenario, path: tuple[str, int, str], room: str) -> Iterator[Problem]:
-    place = scenario.estate.room(room)
-    if place is not None and not scenario.estate.nodes_of(room, scenario.begin_ms):
+    if scenario.estate.room(room) is None:
+        return
+    measured = [
+        place.ref
+        for place in scenario.estate.rooms()
+        for _ in scenario.estate.nodes_of(place.ref, scenario.begin_ms)
+    ]
+    if room not in measured:
         yield scenario.source.problem(path, "has no node when the scenario begins", room)
+    elif room not in measured[: scenario.head.nodes]:
+        first = scenario.head.nodes
+        reason = f"has no node: only the first {first} of {len(measured)} take part"
+        yield scenario.source.problem(path, reason, room)
 
 
 def _outside(

@@ -6,6 +6,7 @@ On free ports of the loopback, ended by their process id. It knows no scenario.
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -19,6 +20,8 @@ _SYSTEM_PATH: Final = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 _LISTENS_WITHIN_S: Final = 30.0
 _STOPS_WITHIN_S: Final = 10.0
 _SHOWN_OF_LOG: Final = 600
+_PORTS: Final = range(20_000, 32_000)
+_TRIES: Final = 200
 
 
 class ChildEndedError(TransientError):
@@ -39,10 +42,19 @@ def has_mosquitto() -> bool:
 
 
 def free_port() -> int:
-    """A port of the loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that was free a moment ago.
+
+    Below those that Linux gives to outgoing connections: thousands of nodes would take it at once.
+    """
+    for _ in range(_TRIES):
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise TransientError(f"no port is free on the loopback between {_PORTS[0]} and {_PORTS[-1]}")
 
 
 class Child:

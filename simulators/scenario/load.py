@@ -69,7 +69,11 @@ def load_scenario(path: Path, *, short: bool = False, own_gateway: bool = True) 
 
 def script_of(source: Source, *, short: bool = False, own_gateway: bool = True) -> Scenario:
     """The same of a text that is no file."""
-    scenario = _Reading(source).scenario(short=short)
+    return checked(_Reading(source).scenario(short=short), own_gateway=own_gateway)
+
+
+def checked(scenario: Scenario, *, own_gateway: bool = True) -> Scenario:
+    """The scenario, if it may be run: also after it was changed. Raises `ScenarioError`."""
     problems = list(problems_of(scenario))
     problems += own_gateway_problems(scenario) if own_gateway else other_gateway_problems(scenario)
     if problems:

@@ -79,7 +79,7 @@ def as_junit(outcome: Outcome) -> str:
     suite = ET.Element(
         "testsuite",
         name=f"preau simulate {outcome.scenario.name}",
-        tests=str(len(outcome.scenario.expectations)),
+        tests=str(len(outcome.verdicts) + (outcome.broke is not None)),
         failures=str(failed),
         errors=str(int(outcome.broke is not None)),
         time=f"{outcome.took_s:.3f}",

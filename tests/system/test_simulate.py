@@ -65,7 +65,7 @@ def test_a_scenario_against_ones_own_gateway_is_judged_over_its_api(mosquitto, g
 
 def test_what_cannot_be_seen_without_the_page_is_not_said_to_hold(mosquitto, gateway):
     target = ("--target", f"mqtt://127.0.0.1:{mosquitto.port}")
-    ran = simulate("stuffy-classroom", "--short", "--nodes", "1", "--json", *target)
+    ran = simulate("stuffy-classroom", "--short", "--nodes", "5", "--json", *target)
     holds = [one["holds"] for one in json.loads(ran.stdout)["expectations"]]
     assert holds == [True, None, None, None, None]
 

@@ -1,5 +1,6 @@
 """What is wrong with a scenario is told with file, line, key and reason, and nothing is started."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,15 @@ def test_every_shipped_scenario_can_be_read_in_both_forms(name: str):
     assert short.end_ms - short.begin_ms < whole.end_ms - whole.begin_ms or short.head.nodes
 
 
+def test_the_scenario_in_the_documentation_can_be_read(tmp_path: Path):
+    page = (Path(__file__).parents[4] / "docs" / "simulators.md").read_text()
+    (text,) = re.findall(r"```toml\n(about.*?)```", page, re.DOTALL)
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    scenario = load_scenario(file)
+    assert (len(scenario.faults), len(scenario.expectations)) == (2, 2)
+
+
 def test_a_name_that_is_none_is_told_with_the_nearest(capsys):
     assert run(["simulate", "winter-weak"]) == 2
     assert "did you mean winter-week?" in capsys.readouterr().err
@@ -138,6 +148,12 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_started(tmp_
     report = str(tmp_path / "nowhere" / "junit.xml")
     assert run(["simulate", "winter-week", "--report", report]) == 2
     assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_fewer_nodes_than_an_expectation_needs_are_refused(capsys):
+    assert run(["simulate", "winter-week", "--nodes", "2"]) == 2
+    said = capsys.readouterr().err
+    assert 'room = "prevert/cm2": has no node: only the first 2 of 12 take part' in said
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan"])
