@@ -90,7 +90,7 @@ lock:
 	  --extra firmware --extra flash --extra simulators --extra parquet --extra dashboards \
 	  --group dev pyproject.toml -o $(LOCK)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
-	  -c $(LOCK) pyproject.toml -o requirements/run.txt
+	  -c $(LOCK) --extra simulators pyproject.toml -o requirements/run.txt
 	echo hatchling | uv pip compile --universal --generate-hashes --python-version 3.11 --no-header \
 	  --no-emit-index-url -c $(LOCK) - -o requirements/build.txt
 	echo micropython-esp32-stubs | uv pip compile --generate-hashes --python-version 3.11 --no-header \

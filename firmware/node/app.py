@@ -51,11 +51,8 @@ class App:
         self.clock = Clock(
             machine.RTC().memory, Anchors(_PACKS + "/anchors", self.outbox), random_u32
         )
-        bus = settings.i2c
-        i2c = machine.I2C(
-            bus["id"], scl=machine.Pin(bus["scl"]), sda=machine.Pin(bus["sda"]), freq=100_000
-        )
-        self.sensors = Sensors(i2c, settings.sensors)
+        self.sensors = Sensors(settings)
+        self.light = seldom.load("light").open_light(settings) if settings.light else None
         self.session = Session(
             settings,
             self.node,
@@ -84,9 +81,8 @@ class App:
             self._pack = bytearray(size)
 
     def _describe(self):
-        state = {"boots": self._boots, "reset": self._reset, "sensors": self.sensors.names}
-        if self.sensors.failing:
-            state["failing"] = self.sensors.failing
+        state = seldom.load("sensor_report").describe(self.sensors)
+        state.update({"boots": self._boots, "reset": self._reset})
         return state
 
     async def _perform(self, command):
@@ -98,18 +94,30 @@ class App:
 
     async def sample(self):
         """One round: what the sensors give becomes a pack in the outbox."""
-        before = self.sensors.names + self.sensors.failing
         if self._cycle % self.settings.health_every == 0:
-            self.sensors.find()
+            async with self.bus_lock:
+                await self.sensors.find()
         async with self.bus_lock:
-            stamp = self.clock.stamp()
-            readings = await self.sensors.measure()
-        if before != self.sensors.names + self.sensors.failing:
+            stamp, rtc_s = self._stamp()
+            readings = await self.sensors.measure(rtc_s)
+            # Within the lock: there is no room for this and a calibration at once.
+            if self.light:
+                self.light.show(self.sensors.co2_ppm, self.clock.now())
+        if self.sensors.changed:
+            self.sensors.changed = False
             self.session.changed()
         readings.extend(self._health())
         self._cycle += 1
         if readings:
             self._take(stamp + b"".join(pack.encode_reading(*reading) for reading in readings))
+
+    def _stamp(self):
+        """The head of a pack taken now, and the RTC second it tells."""
+        while True:
+            rtc_s = int(time.time())
+            stamp = self.clock.stamp()
+            if rtc_s == int(time.time()):
+                return stamp, rtc_s
 
     def _take(self, payload: bytes):
         try:
@@ -171,7 +179,8 @@ class App:
     async def run(self):
         """Never returns."""
         note("node {}, firmware {}, reset: {}".format(self.node, FIRMWARE, self._reset))
-        self.sensors.find()
+        await self.sensors.find()
+        self.sensors.changed = False
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))

@@ -6,7 +6,7 @@ Loaded for each command. It knows `app`'s parts, and nothing of topics.
 import machine
 import seldom
 from diary import lines, note
-from drivers.sensirion import SensorError
+from drivers import SensorError
 
 
 class CommandError(Exception):
@@ -60,10 +60,14 @@ async def _restart():
 
 async def _calibrate_co2(app, command):
     target_ppm = command.get("ppm")
-    if type(target_ppm) is not int or not 400 <= target_ppm <= 2000:
-        raise CommandError("ppm {!r} is not between 400 and 2000".format(target_ppm))
+    if type(target_ppm) is not int or not 400 <= target_ppm <= 450:
+        raise CommandError("ppm {!r} is not between 400 and 450".format(target_ppm))
     try:
         async with app.bus_lock:
-            return {"correction_ppm": await app.sensors.recalibrate(target_ppm)}
+            result = await seldom.load("calibration").calibrate(
+                app.sensors, target_ppm, app.clock.now(), command.get("sensor")
+            )
     except SensorError as error:
         raise CommandError(str(error))
+    app.session.changed()
+    return result

@@ -1,101 +1,148 @@
-"""The chips on the I2C bus: which there are, what they read, which of them fail.
+"""The sensors of this node: what they read, which of them fail, when to try those again.
 
-It turns drivers' answers into quantities of the catalogue. One chip that fails is reported and
-tried again at the next round; the others go on. It must not know packs, time or topics.
+One that fails is reported and tried again, at first at the next round, then after 2, 4, 8 and 16;
+the others go on. Which sensors there are `discovery` says. It must not know packs or topics.
 """
 
+import gc
+
+import seldom
 from diary import note
-from drivers import scd4x, sht4x
-from drivers.sensirion import SensorError
-from senml import number
+from drivers import SensorError
+from micropython import const
 
-_TEMPERATURE = number("temperature")
-_HUMIDITY = number("humidity")
-_CO2 = number("co2")
+_WAIT_MAX = const(4)
+_CO2_ROUNDS = const(5)
 
 
-class _Sensor:
-    def __init__(self, name: str, chip: str, driver, channel):
-        self.name = name
-        self.chip = chip
+class Sensor:
+    """`outputs` are (quantity number, channel or None), one for each value of the driver. A
+    `warm` chip heats itself: of its values only the first counts where another measures the rest.
+    """
+
+    def __init__(self, driver, outputs, warm: bool):
         self.driver = driver
-        self.channel = channel
+        self.outputs = outputs
+        self.warm = warm
         self.started = False
+        self.failures = self.wait = 0
 
 
 class Sensors:
-    """`pinned` is a list of {"chip", "address", "channel"}; None: whatever answers a scan."""
+    """`settings` say what is where; `find` before the first `measure`."""
 
-    def __init__(self, i2c, pinned=None):
-        self._i2c = i2c
-        self._pinned = pinned
-        self._sensors = []
-        self.names = []
-        self.failing = []
+    def __init__(self, settings):
+        self.settings = settings
+        self.all: list[Sensor] = []
+        self.names: list[str] = []
+        self.failing: list[str] = []
+        # Whether any of what presence says of them is news.
+        self.changed = False
+        # Latest CO2 in ppm, None once it is five rounds old.
+        self.co2_ppm: int | None = None
+        self._co2_age = 0
+        # What discovery remembers: buses, addresses that were looked at, when each chip was
+        # calibrated ({name: [Unix seconds, ppm]}).
+        self.i2c = self.wire = self.uart = None
+        self.seen = b""
+        self.incomplete = True
+        self.calibrated: dict[str, list[int]] = {}
 
-    def find(self):
-        """Adds what is pinned or answers on the bus; what was known stays."""
-        if self._pinned is not None:
-            for pin in self._pinned:
-                self._add(pin["chip"], pin["address"], pin.get("channel"))
-            return
-        try:
-            present = self._i2c.scan()
-        except OSError as error:
-            note("I2C scan failed:", error)
-            return
-        for address in present:
-            for chip, addresses in ((sht4x.CHIP, sht4x.ADDRESSES), (scd4x.CHIP, scd4x.ADDRESSES)):
-                if address in addresses:
-                    self._add(chip, address, None)
-
-    def _add(self, chip: str, address: int, channel):
-        name = "{}@0x{:02x}".format(chip, address)
-        if name in self.names:
-            return
-        if channel is None and any(sensor.chip == chip for sensor in self._sensors):
-            channel = "{}-{:02x}".format(chip, address)
-        driver = {sht4x.CHIP: sht4x.Sht4x, scd4x.CHIP: scd4x.Scd4x}.get(chip)
-        if driver is None:
-            note("no driver for", chip)
-            return
-        self._sensors.append(_Sensor(name, chip, driver(self._i2c, address), channel))
-        self.names.append(name)
-
-    async def measure(self):
-        """A list of (quantity number, value in its smallest step, channel or None)."""
-        readings: list[tuple] = []
-        for sensor in self._sensors:
+    async def find(self):
+        """Looks for sensors: everywhere at first and while something is missing, later only
+        where an address is new on the I2C bus.
+        """
+        if self.incomplete or self._is_new():
+            gc.collect()
             try:
-                if not sensor.started:
-                    await sensor.driver.start()
-                    sensor.started = True
-                values = await sensor.driver.measure()
-            except SensorError as error:
-                sensor.started = False
-                if sensor.name not in self.failing:
-                    note(error)
-                    self.failing.append(sensor.name)
+                await seldom.load("discovery").find(self)
+            except MemoryError:
+                # Looking again needs room that a node may lack for a while: sampling goes on.
+                note("sensors: no memory to look for new ones")
+            for sensor in self.all:
+                if hasattr(sensor.driver, "abc") and not (sensor.started or sensor.failures):
+                    # Now, so that the first presence knows its baseline correction.
+                    try:
+                        await self._start(sensor)
+                    except (SensorError, OSError) as error:
+                        self._failed(sensor, error)
+
+    def _is_new(self) -> bool:
+        bus = self.i2c
+        try:
+            return bus is not None and any(address not in self.seen for address in bus.scan())
+        except OSError:
+            return False  # The sensors on it will say so.
+
+    async def measure(self, rtc_s: int):
+        """A list of (quantity number, value in its smallest step, channel or None, offset from
+        the RTC second `rtc_s` in ms).
+        """
+        readings: list[tuple] = []
+        self._co2_age += 1
+        for sensor in self.all:
+            if sensor.wait:
+                sensor.wait -= 1
                 continue
-            if sensor.name in self.failing:
-                self.failing.remove(sensor.name)
-            if values:
-                self._add_readings(readings, sensor, values)
+            try:
+                values = await self._ask(sensor)
+            except (SensorError, OSError) as error:
+                self._failed(sensor, error)
+                continue
+            sensor.failures = 0
+            if sensor.driver.name in self.failing:
+                self.failing.remove(sensor.driver.name)
+                self.changed = True
+            if isinstance(values, list):
+                quantity, channel = sensor.outputs[0]
+                for value, offset_ms in sensor.driver.edges.offsets(values, rtc_s):
+                    readings.append((quantity, value, channel, offset_ms))
+            elif values:
+                self._add_values(readings, sensor, values)
+        if self._co2_age > _CO2_ROUNDS:
+            self.co2_ppm = None
         return readings
 
-    def _add_readings(self, readings, sensor, values):
-        if sensor.chip == scd4x.CHIP:
-            readings.append((_CO2, values[0], sensor.channel))
-            # The SCD4x warms itself: its temperature only serves where nothing better does.
-            if any(other.chip != scd4x.CHIP for other in self._sensors):
-                return
-            values = values[1:]
-        readings.append((_TEMPERATURE, values[0], sensor.channel))
-        readings.append((_HUMIDITY, values[1], sensor.channel))
+    async def _start(self, sensor):
+        driver = sensor.driver
+        if hasattr(driver, "abc"):
+            driver.wanted_abc = self.settings.co2_abc
+            self.changed = True
+        await driver.start()
+        sensor.started = True
 
-    async def recalibrate(self, target_ppm: int) -> int:
-        """Forced recalibration of the CO2 sensor; the correction in ppm. Raises SensorError."""
-        for sensor in self._sensors:
-            if sensor.chip == scd4x.CHIP:
-                return await sensor.driver.recalibrate(target_ppm)
-        raise SensorError("scd4x", 0x62, "not present")
+    async def _ask(self, sensor):
+        driver = sensor.driver
+        if hasattr(driver, "abc") and driver.wanted_abc != self.settings.co2_abc:
+            sensor.started = False
+        if not sensor.started:
+            await self._start(sensor)
+        return await driver.measure()
+
+    def _failed(self, sensor, error):
+        sensor.started = False
+        sensor.wait = (1 << min(sensor.failures, _WAIT_MAX)) - 1
+        sensor.failures += 1
+        if sensor.driver.name not in self.failing:
+            note(error)
+            self.failing.append(sensor.driver.name)
+            self.changed = True
+        if self.i2c is not None and type(getattr(error, "address", None)) is int:
+            bus = seldom.load("i2c_bus")
+            if bus.is_held(self.settings.i2c):
+                bus.open_bus(self.settings.i2c)
+
+    def _add_values(self, readings, sensor, values):
+        if hasattr(sensor.driver, "abc"):
+            self.co2_ppm = values[0]
+            self._co2_age = 0
+        for index, value in enumerate(values):
+            quantity, channel = sensor.outputs[index]
+            if not (sensor.warm and self._measured_better(quantity)):
+                readings.append((quantity, value, channel, 0))
+
+    def _measured_better(self, quantity: int) -> bool:
+        return any(
+            not other.warm and any(output[0] == quantity for output in other.outputs)
+            for other in self.all
+        )

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 
+import seldom
 from diary import note
 from micropython import const
 
@@ -50,6 +51,7 @@ def check(desired) -> dict:
         if type(value) is not int or not low <= value <= high:
             raise ValueError("{} {!r} is not between {} and {}".format(key, value, low, high))
         known[key] = value
+    known.update(seldom.load("sensor_settings").check(desired))
     if "version" not in known:
         raise ValueError("settings without version")
     return known
@@ -71,7 +73,12 @@ class Settings:
         self.ntp = config.get("ntp")
         self.i2c = config.get("i2c", {"id": 0, "scl": 22, "sda": 21})
         self.sensors = config.get("sensors")
+        self.onewire = config.get("onewire")
+        self.uart = config.get("uart")
         self.led = config.get("led")
+        self.light = config.get("light")
+        # Automatic baseline correction of CO2 sensors; None leaves what the chip has.
+        self.co2_abc = config.get("co2_abc")
         self.board = config.get("board", sys.platform)
         self.outbox_bytes = config.get("outbox_bytes", 512 * 1024)
         self.interval_s = config.get("interval_s", 60)

@@ -15,9 +15,11 @@ from typing import Any, Final, Self
 
 from simulators.board.bus import Surroundings, Wire
 from simulators.board.chips import Chips
+from simulators.board.i2c import I2cBus
 from simulators.board.program import (
     HEAP,
     HEAP_WITH_TLS,
+    HEAP_WITH_WIRES,
     Program,
     find_micropython,
     prepare_program,
@@ -72,6 +74,11 @@ class VirtualBoard:
     def surroundings(self) -> Surroundings:
         """Wi-Fi, pins, voltages and serial lines around the chip."""
         return self._wire.surroundings
+
+    @property
+    def i2c(self) -> I2cBus:
+        """The bus between the chip and those on I²C, with the faults that a bus has."""
+        return self._wire.i2c
 
     @property
     def running(self) -> bool:
@@ -139,8 +146,13 @@ class VirtualBoard:
             cause = await self._run_once(arguments, environment)
 
     def _heap(self, program: Program) -> str:
-        tls = self._config["broker"].get("tls", False)
-        return HEAP_WITH_TLS if tls and program.heap == HEAP else program.heap
+        if program.heap != HEAP:
+            return program.heap
+        if self._config["broker"].get("tls", False):
+            return HEAP_WITH_TLS
+        wires = any(key in self._config for key in ("onewire", "uart", "light"))
+        pins = any("pin" in sensor for sensor in self._config.get("sensors") or ())
+        return HEAP_WITH_WIRES if wires or pins else HEAP
 
     async def _run_once(
         self, arguments: tuple[str, ...], environment: dict[str, str]
@@ -175,7 +187,7 @@ class VirtualBoard:
 
     def _environment(self, program: Program, powered_s: float, cause: int) -> dict[str, str]:
         return os.environ | {
-            "MICROPYPATH": f"{program.stand_ins}:{program.modules}:.frozen",
+            "MICROPYPATH": program.search_path(self.flash),
             "BOARD_NODE": self.node,
             "BOARD_WIRE": str(self._wire_port),
             "BOARD_POWERED": repr(powered_s),

@@ -1,7 +1,9 @@
-"""The host's end of the board's wire: serves I²C, UART, pins, Wi-Fi state, watchdog and resets.
+"""The host's end of the board's wire: serves I²C, 1-Wire, UART, pins, Wi-Fi state, watchdog and
+resets.
 
-One connection is one run of the program on the chip. It knows chips by their address only, and
-nothing of processes: what the program asks of its surroundings is kept or handed to `on_reset`.
+One connection is one run of the program on the chip, each interrupt of a pin has another. It knows
+chips by where they are only, and nothing of processes: what the program asks of its surroundings is
+kept or handed to `on_reset`.
 """
 
 import asyncio
@@ -13,28 +15,47 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulators.board.chips import Chips
-from simulators.board.sensirion import Refused
+from simulators.board.i2c import I2cBus
 
 _REQUEST = struct.Struct("<BBH")
 _ANSWER = struct.Struct("<BH")
+_INTERRUPT = ord("I")
 
 
 @dataclass(slots=True)
 class Surroundings:
-    """What is around the chip besides the I²C bus; set and read it at will.
+    """What is around the chip besides its buses; set and read it at will.
 
-    `pins` are levels (written by the program or from outside), `analog_uv` the voltages at the
-    ADC's pins, `uart_in` what a UART will receive and `uart_out` what it has sent.
+    `pins` are levels (written by the program, or from outside by `drive`), `analog_uv` the voltages
+    at the ADC's pins, `leds` the colours of WS2812s by pin, `uart_in` what a UART without a chip
+    will receive and `uart_out` what each has sent.
     """
 
     wifi_up: bool = True
     rssi_dbm: int = -61
     pins: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    pulls: dict[int, int] = field(default_factory=dict)
     analog_uv: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    leds: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     uart_in: dict[int, bytearray] = field(default_factory=lambda: defaultdict(bytearray))
     uart_out: dict[int, bytearray] = field(default_factory=lambda: defaultdict(bytearray))
     watchdog_s: float | None = None
     fed_at_s: float = 0.0
+    listeners: dict[int, list[Callable[[int], None]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def level(self, pin: int) -> int:
+        """Of a pin: driven, or else pulled."""
+        return self.pins.get(pin, self.pulls.get(pin, 0))
+
+    def drive(self, pin: int, level: int) -> None:
+        """Put a level on a pin from outside; a change interrupts a program that asked for it."""
+        changed = self.level(pin) != level
+        self.pins[pin] = level
+        if changed:
+            for listener in list(self.listeners[pin]):
+                listener(level)
 
 
 Answer = tuple[int, bytes]
@@ -47,18 +68,27 @@ class Wire:
     def __init__(self, chips: Chips, on_reset: Callable[[int, int], None]) -> None:
         self.chips = chips
         self.surroundings = Surroundings()
+        self.i2c = I2cBus(chips)
+        self._baudrates: dict[int, int] = {}
         self._on_reset = on_reset
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._operations: dict[bytes, Callable[[int, bytes], Answer]] = {
-            b"W": self._i2c_write,
-            b"R": self._i2c_read,
-            b"S": self._i2c_scan,
+            b"B": self._i2c_open,
+            b"W": self.i2c.write,
+            b"R": lambda address, data: self.i2c.read(address, struct.unpack("<H", data)[0]),
+            b"S": lambda _target, _data: (0, self.i2c.scan()),
+            b"O": self._onewire,
+            b"H": self._dht22,
+            b"U": self._uart_open,
             b"T": self._uart_send,
             b"V": self._uart_receive,
-            b"a": lambda uart, _: (0, struct.pack("<H", len(self.surroundings.uart_in[uart]))),
+            b"a": lambda uart, _: (0, struct.pack("<H", len(self._arrived(uart)))),
+            b"M": self._take_pin,
+            b"G": self._pull_pin,
             b"P": self._set_pin,
-            b"p": lambda pin, _: (0, bytes((self.surroundings.pins[pin],))),
+            b"p": lambda pin, _: (0, bytes((self._level(pin),))),
+            b"L": self._leds,
             b"A": lambda pin, _: (0, struct.pack("<I", self.surroundings.analog_uv[pin])),
             b"N": self._network,
             b"D": self._start_watchdog,
@@ -86,6 +116,9 @@ class Wire:
             while True:
                 operation, target, size = _REQUEST.unpack(await reader.readexactly(_REQUEST.size))
                 data = await reader.readexactly(size)
+                if operation == _INTERRUPT:
+                    await self._interrupts(target, reader, writer)
+                    return
                 error, answer = self._operations[bytes((operation,))](target, data)
                 writer.write(_ANSWER.pack(error, len(answer)) + answer)
                 await writer.drain()
@@ -95,43 +128,89 @@ class Wire:
             self._writers.discard(writer)
             writer.close()
 
-    def _i2c_write(self, address: int, data: bytes) -> Answer:
-        chip = self.chips.at(address)
-        if chip is None:
-            return errno.ENODEV, b""
+    async def _interrupts(
+        self, pin: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Tell this connection of every change of `pin`, until it ends."""
+
+        def tell(level: int) -> None:
+            writer.write(bytes((level,)))
+
+        self.surroundings.listeners[pin].append(tell)
         try:
-            chip.write(data)
-        except Refused:
-            return errno.EIO, b""
+            writer.write(_ANSWER.pack(0, 0))
+            await reader.read()
+        finally:
+            self.surroundings.listeners[pin].remove(tell)
+
+    def _i2c_open(self, _target: int, data: bytes) -> Answer:
+        self.i2c.open(*struct.unpack("<IIBBB", data))
         return _DONE
 
-    def _i2c_read(self, address: int, data: bytes) -> Answer:
-        chip = self.chips.at(address)
-        if chip is None:
-            return errno.ENODEV, b""
-        try:
-            return 0, chip.read(struct.unpack("<H", data)[0])
-        except Refused:
-            return errno.EIO, b""
+    def _onewire(self, pin: int, data: bytes) -> Answer:
+        wire = self.chips.wires.get(pin)
+        if data[0] == 0:
+            return 0, bytes((wire.reset() if wire else False,))
+        if data[0] == 1:
+            return 0, bytes((wire.read(data[1]) if wire else (1 << data[1]) - 1,))
+        if wire:
+            wire.write(data[2], data[1])
+        return _DONE
 
-    def _i2c_scan(self, _target: int, _data: bytes) -> Answer:
-        return 0, bytes(sorted(chip.address for chip in self.chips if chip.connected))
+    def _dht22(self, pin: int, _data: bytes) -> Answer:
+        chip = self.chips.dht22.get(pin)
+        answer = chip.read() if chip else None
+        return (errno.ETIMEDOUT, b"") if answer is None else (0, answer)
+
+    def _uart_open(self, uart: int, data: bytes) -> Answer:
+        self._baudrates[uart] = struct.unpack("<I", data)[0]
+        return _DONE
 
     def _uart_send(self, uart: int, data: bytes) -> Answer:
         sent = self.surroundings.uart_out[uart]
         sent += data
         del sent[:-4096]
+        if uart in self.chips.serial:
+            self.chips.serial[uart].receive(data, self._baudrates.get(uart, 0))
         return _DONE
 
-    def _uart_receive(self, uart: int, data: bytes) -> Answer:
+    def _arrived(self, uart: int) -> bytearray:
         waiting = self.surroundings.uart_in[uart]
+        if uart in self.chips.serial:
+            waiting += self.chips.serial[uart].send()
+        return waiting
+
+    def _uart_receive(self, uart: int, data: bytes) -> Answer:
+        waiting = self._arrived(uart)
         size = struct.unpack("<H", data)[0]
         taken = bytes(waiting[:size])
         del waiting[:size]
         return 0, taken
 
+    def _level(self, pin: int) -> int:
+        """Of a pin, which may be a bus's line."""
+        if pin in self.chips.wires:
+            return self.chips.wires[pin].level
+        level = self.i2c.level(pin)
+        return self.surroundings.level(pin) if level is None else level
+
+    def _take_pin(self, pin: int, _data: bytes) -> Answer:
+        self.i2c.take(pin)
+        return _DONE
+
+    def _pull_pin(self, pin: int, data: bytes) -> Answer:
+        self.surroundings.pulls[pin] = data[0]
+        return _DONE
+
     def _set_pin(self, pin: int, data: bytes) -> Answer:
         self.surroundings.pins[pin] = data[0]
+        self.i2c.clock(pin, data[0])
+        return _DONE
+
+    def _leds(self, pin: int, data: bytes) -> Answer:
+        # Green, red, blue on the wire.
+        colours = [(data[at + 1], data[at], data[at + 2]) for at in range(0, len(data), 3)]
+        self.surroundings.leds[pin] = colours
         return _DONE
 
     def _network(self, _target: int, _data: bytes) -> Answer:

@@ -18,12 +18,16 @@ _STOP_S: Final = 0.5
 _RECALIBRATE_S: Final = 0.4
 _PERSIST_S: Final = 0.8
 _REINIT_S: Final = 0.03
+_SINGLE_SHOT_S: Final = 5.0
 # §3.7.1: forced recalibration wants three minutes of measuring before it.
 _SETTLED_S: Final = 180.0
 
 
 class Scd4x(SensirionChip):
-    """An SCD41; set `co2_ppm`, `temperature_c` and `humidity_percent`."""
+    """An SCD41; set `co2_ppm`, `temperature_c` and `humidity_percent`. With `scd40` it is one,
+    which knows no single shot. `writes` counts what was written to its memory; a `silent` one has
+    no new values.
+    """
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class Scd4x(SensirionChip):
         temperature_c: float = 22.0,
         humidity_percent: float = 42.0,
         serial: int = 0x3A7E_15C0_4B21,
+        scd40: bool = False,
         timer: Timer = time.monotonic,
     ) -> None:
         super().__init__(address, timer)
@@ -41,6 +46,10 @@ class Scd4x(SensirionChip):
         self.humidity_percent = humidity_percent
         self.automatic_calibration = True
         self.correction_ppm = 0
+        self.writes = 0
+        self.silent = False
+        self.shots = 0
+        self._shot_at_s: float | None = None
         self._serial = serial
         self._cadence_s: float | None = None
         self._started_s = 0.0
@@ -53,12 +62,14 @@ class Scd4x(SensirionChip):
             0x362F: self._recalibrate,
             0x2416: self._set_automatic,
             0x2313: lambda _: self._answer(_COMMAND_S, int(self.automatic_calibration)),
-            0x3615: lambda _: self._busy(_PERSIST_S),
+            0x3615: lambda _: self._persist(),
             0x3646: lambda _: self._busy(_REINIT_S),
             0x3F86: lambda _: self._stop(),
-            0xE4B8: lambda _: self._answer(_COMMAND_S, 0x8000),
-            0xEC05: lambda _: self._busy(_COMMAND_S),
+            0xE4B8: lambda _: self._answer(_COMMAND_S, 0x8006 if self._shot() else 0x8000),
+            0xEC05: lambda _: self._read_shot(),
         }
+        if not scd40:
+            self._idle[0x219D] = lambda _: self._shoot()
         self._measuring: dict[int, Callable[[bytes], None]] = {
             0xEC05: lambda _: self._read_measurement(),
             0xE4B8: lambda _: self._answer(_COMMAND_S, 0x8006 if self._fresh() else 0x8000),
@@ -85,6 +96,8 @@ class Scd4x(SensirionChip):
     def power_cycle(self) -> None:
         """Forget everything but what is saved: idle, nothing measured."""
         self._cadence_s = None
+        self._shot_at_s = None
+        self.shots = 0
         self._measured_for_s = 0.0
         self._busy(_REINIT_S)
 
@@ -105,7 +118,7 @@ class Scd4x(SensirionChip):
         return int((self._timer() - self._started_s) / (self._cadence_s or _CADENCE_S))
 
     def _fresh(self) -> bool:
-        return self._count() > self._read_count
+        return self._count() > self._read_count and not self.silent
 
     def _read_measurement(self) -> None:
         if not self._fresh():
@@ -113,12 +126,36 @@ class Scd4x(SensirionChip):
             self._busy(_COMMAND_S)
             return
         self._read_count = self._count()
+        self._answer_values(self.co2_ppm + self.correction_ppm)
+
+    def _answer_values(self, co2_ppm: float) -> None:
         self._answer(
             _COMMAND_S,
-            clamp_word(self.co2_ppm + self.correction_ppm),
+            clamp_word(co2_ppm),
             clamp_word((self.temperature_c + 45) * 65535 / 175),
             clamp_word(self.humidity_percent * 65535 / 100),
         )
+
+    def _shoot(self) -> None:
+        self._busy(_SINGLE_SHOT_S)
+        self._shot_at_s = self._timer() + _SINGLE_SHOT_S
+        self.shots += 1
+
+    def _shot(self) -> bool:
+        return self._shot_at_s is not None and self._timer() >= self._shot_at_s
+
+    def _read_shot(self) -> None:
+        if not self._shot():
+            self._busy(_COMMAND_S)
+            return
+        self._shot_at_s = None
+        # §3.10.1: the first after power-on is to be thrown away; here one sees it.
+        co2_ppm = self.co2_ppm + self.correction_ppm
+        self._answer_values(co2_ppm if self.shots > 1 else 0xFFFF)
+
+    def _persist(self) -> None:
+        self.writes += 1
+        self._busy(_PERSIST_S)
 
     def _recalibrate(self, data: bytes) -> None:
         target_ppm = decode_argument(data)

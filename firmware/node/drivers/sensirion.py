@@ -1,16 +1,11 @@
-"""What the Sensirion I2C chips share: 16-bit words with CRC-8, and one error that says which
-chip, where and why. It must not know any chip's commands.
+"""What the Sensirion I2C chips share: 16-bit words, each with its CRC-8. It must not know any
+chip's commands.
 """
 
+import asyncio
+import struct
 
-class SensorError(Exception):
-    """A chip did not do what was asked of it."""
-
-    def __init__(self, chip: str, address: int, cause: str):
-        super().__init__("{}@0x{:02x}: {}".format(chip, address, cause))
-        self.chip = chip
-        self.address = address
-        self.cause = cause
+from drivers import SensorError, place
 
 
 def crc8(data, start: int, end: int) -> int:
@@ -23,23 +18,45 @@ def crc8(data, start: int, end: int) -> int:
     return crc
 
 
+def hundredths(raw: int) -> int:
+    """T = -45 + 175 * raw / 65535, the formula of SHT3x, SHT4x and SCD4x, in 0.01 °C."""
+    return (17_500 * raw + 32_767) // 65_535 - 4_500
+
+
 class WordDevice:
     """Writes commands and reads checked words; every failure of the bus is a SensorError."""
 
     def __init__(self, i2c, chip: str, address: int, words_max: int):
         self._i2c = i2c
+        self._command = bytearray(5)
         self._buffer = bytearray(3 * words_max)
         self.chip = chip
         self.address = address
+        self.name = place(chip, address)
 
     def error(self, cause: str) -> SensorError:
         return SensorError(self.chip, self.address, cause)
 
-    def write(self, command: bytes):
+    def write(self, command):
         try:
-            self._i2c.writeto(self.address, command)
+            # A bus in software counts the bytes taken where one in hardware raises.
+            if self._i2c.writeto(self.address, command) < len(command):
+                raise OSError("cut short")
         except OSError as error:
             raise self.error("no acknowledgement ({})".format(error))
+
+    def send(self, command: int, argument=None):
+        """A 16-bit command and, where there is one, its argument with checksum."""
+        out = self._command
+        struct.pack_into(">HH", out, 0, command, argument or 0)
+        out[4] = crc8(out, 2, 4)
+        self.write(memoryview(out)[: 2 if argument is None else 5])
+
+    async def ask(self, command: int, wait_ms: int, words: int):
+        """The words that answer a command after its time."""
+        self.send(command)
+        await asyncio.sleep_ms(wait_ms)
+        return self.read(words)
 
     def read(self, words: int):
         """A tuple of `words` words."""

@@ -7,10 +7,9 @@ import asyncio
 
 from micropython import const
 
-from drivers.sensirion import WordDevice
+from drivers.sensirion import WordDevice, hundredths
 
 CHIP = "sht4x"
-ADDRESSES = (0x44, 0x45, 0x46)
 
 _MEASURE_HIGH = const(b"\xfd")
 _SERIAL = const(b"\x89")
@@ -24,6 +23,7 @@ _COMMAND_MS = const(2)
 class Sht4x:
     def __init__(self, i2c, address: int = 0x44):
         self._device = WordDevice(i2c, CHIP, address, 2)
+        self.name = self._device.name
 
     async def start(self):
         """Resets the chip and reads its serial number, which proves that it is there."""
@@ -40,7 +40,6 @@ class Sht4x:
         """
         self._device.write(_MEASURE_HIGH)
         await asyncio.sleep_ms(_MEASURE_MS)
-        raw_temperature, raw_humidity = self._device.read(2)
-        temperature = (17_500 * raw_temperature + 32_767) // 65_535 - 4_500
-        humidity = (1_250 * raw_humidity + 32_767) // 65_535 - 60
-        return temperature, max(0, min(1000, humidity))
+        temperature, humidity = self._device.read(2)
+        humidity = (1_250 * humidity + 32_767) // 65_535 - 60
+        return hundredths(temperature), max(0, min(1000, humidity))

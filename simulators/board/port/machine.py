@@ -7,21 +7,29 @@ import struct
 import sys
 
 import wire
+from micropython import const
+
+# The ESP32 counts a stretched clock in 20 bits of 80 MHz, whatever it is told.
+_STRETCH_MAX_US = const(13_107)
 
 
 class I2C:
     def __init__(self, id=0, *, scl=None, sda=None, freq=400_000, timeout=50_000):
         if id not in (0, 1):
             raise ValueError("invalid I2C")
+        self._open(scl, sda, freq, min(timeout, _STRETCH_MAX_US), 0)
+
+    def _open(self, scl, sda, freq, timeout, soft):
         if not 0 < freq <= 1_000_000:
             raise ValueError("invalid freq")
+        wire.ask("B", 0, struct.pack("<IIBBB", freq, timeout, scl.id, sda.id, soft))
 
     def scan(self):
         return list(wire.ask("S"))
 
     def writeto(self, addr, buf, stop=True):
         wire.ask("W", addr, buf)
-        return len(buf) + 1
+        return len(buf)
 
     def readfrom_into(self, addr, buf, stop=True):
         buf[:] = wire.ask("R", addr, struct.pack("<H", len(buf)))
@@ -55,7 +63,11 @@ class RTC:
 def __getattr__(name):
     # Loaded when used and dropped again: what stands in for the chip's own, which lies in its ROM,
     # must not eat the heap.
-    part = "machine_pin" if name == "Pin" else "machine_seldom"
-    module = __import__(part)
+    part = "machine_" + name.lower()
+    try:
+        module = __import__(part)
+    except ImportError:
+        part = "machine_seldom"
+        module = __import__(part)
     del sys.modules[part]
     return getattr(module, name)

@@ -1,5 +1,5 @@
-"""The parts of `machine` that a program uses once or seldom: what the chip is and why it started,
-UART, ADC, and resets, which end the program at once.
+"""The parts of `machine` that a program uses once or seldom: what the chip is, why it started, and
+resets, which end the program at once.
 """
 
 import os
@@ -38,31 +38,5 @@ def deepsleep(time_ms=0):
     _stop(DEEPSLEEP_RESET, time_ms)
 
 
-class UART:
-    def __init__(self, id, baudrate=115200, **options):
-        if id not in (1, 2):
-            raise ValueError("UART({}) is the console or doesn't exist".format(id))
-        self._id = id
-
-    def write(self, buf):
-        wire.ask("T", self._id, buf)
-        return len(buf)
-
-    def any(self):
-        return struct.unpack("<H", wire.ask("a", self._id))[0]
-
-    def read(self, nbytes=256):
-        return wire.ask("V", self._id, struct.pack("<H", nbytes)) or None
-
-
-class ADC:
-    ATTN_11DB = 3
-
-    def __init__(self, pin, atten=ATTN_11DB):
-        id = pin.id if hasattr(pin, "id") else pin
-        if not 32 <= id <= 39:
-            raise ValueError("ADC2 does not work beside Wi-Fi")
-        self._id = id
-
-    def read_uv(self):
-        return struct.unpack("<I", wire.ask("A", self._id))[0]
+def dht_readinto(pin, buf):
+    buf[:] = wire.ask("H", pin.id)

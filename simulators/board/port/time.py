@@ -5,7 +5,7 @@ starts at power-on.
 import os
 
 import utime
-from utime import sleep, sleep_ms  # noqa: F401
+from utime import sleep, sleep_ms, sleep_us  # noqa: F401
 
 _EPOCH = 946_684_800
 _PERIOD = 1 << 30
@@ -15,6 +15,10 @@ _TICKS = int(os.getenv("BOARD_TICKS") or 0)
 
 def time():
     return int(utime.time() - _POWERED_S)
+
+
+def time_ns():
+    return int((utime.time() - _POWERED_S) * 1_000_000) * 1000
 
 
 def ticks_ms():

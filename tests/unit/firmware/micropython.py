@@ -23,7 +23,7 @@ def run_micropython(
     done = subprocess.run(
         [require_micropython(), "-X", f"heapsize={heap or HEAP}", *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"MICROPYPATH": f"{program.modules}:.frozen"} | environment,
+        env=os.environ | {"MICROPYPATH": program.search_path(folder, bare=True)} | environment,
         capture_output=True,
         text=True,
         timeout=90,

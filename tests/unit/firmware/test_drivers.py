@@ -1,58 +1,12 @@
-"""The node's drivers, in MicroPython, against chips that answer as their datasheets say."""
+"""SHT4x and SCD4x in MicroPython, against chips that answer as their datasheets say."""
 
 import ast
-import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
-from simulators.board.bus import Wire
 from simulators.board.chips import Chips
-from simulators.board.program import Program
 from simulators.board.scd4x import Scd4x
-from tests.unit.firmware.micropython import CHECKS, run_micropython
-
-Drive = Callable[..., Awaitable[list[str]]]
-
-
-class Timer:
-    """The chip's time, which a test can put ahead between two runs of the driver."""
-
-    ahead_s = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.ahead_s
-
-
-@pytest.fixture
-def timer() -> Timer:
-    return Timer()
-
-
-@pytest.fixture
-def chips(timer: Timer) -> Chips:
-    return Chips(scd4x=Scd4x(timer=timer))
-
-
-@pytest.fixture
-async def drive(program: Program, tmp_path: Path, chips: Chips) -> AsyncIterator[Drive]:
-    wire = Wire(chips, lambda _cause, _sleep_ms: None)
-    port = await wire.start()
-
-    async def run(*arguments: str) -> list[str]:
-        output = await asyncio.to_thread(
-            run_micropython,
-            *(program, tmp_path, CHECKS / "drive.py", *arguments),
-            BOARD_WIRE=str(port),
-            BOARD_NODE="3c71bf4a2b10",
-            PORT=str(program.stand_ins),
-        )
-        return output.splitlines()
-
-    yield run
-    await wire.stop()
+from tests.unit.firmware.conftest import Drive, Timer
 
 
 @pytest.mark.parametrize(
@@ -81,7 +35,7 @@ async def test_a_wrong_checksum_is_a_sensor_error(
 ) -> None:
     getattr(chips, chip).corrupt_crc = True
     assert await drive(chip, "start") == [
-        f"SensorError {chip} {address} checksum of word 0 is wrong"
+        f"SensorError {chip}@{address}: checksum of word 0 is wrong"
     ]
 
 
@@ -91,7 +45,7 @@ async def test_an_absent_chip_is_a_sensor_error(
 ) -> None:
     getattr(chips, chip).connected = False
     (line,) = await drive(chip, "start")
-    assert line.startswith(f"SensorError {chip} {address} no acknowledgement")
+    assert line.startswith(f"SensorError {chip}@{address}: no acknowledgement")
 
 
 async def test_serial_numbers_are_read_whole(drive: Drive) -> None:
@@ -123,13 +77,49 @@ async def test_scd4x_is_recalibrated_after_three_minutes(
     chips.scd4x.co2_ppm = 470
     await drive("scd4x", "start")
     timer.ahead_s += 181
-    assert await drive("scd4x", "recalibrate:420") == ["-50"]
+    assert await drive("scd4x", "calibrate:420") == ["-50"]
     timer.ahead_s += 5
     assert (await drive("scd4x", "measure"))[0].startswith("(420,")
 
 
 async def test_scd4x_says_when_recalibration_failed_and_goes_on(drive: Drive, timer: Timer) -> None:
-    lines = await drive("scd4x", "start", "recalibrate:420")
-    assert lines[1] == "SensorError scd4x 0x62 recalibration failed"
+    lines = await drive("scd4x", "start", "calibrate:420")
+    assert lines[1].startswith("SensorError scd4x@0x62: recalibration failed")
+    timer.ahead_s += 5
+    assert (await drive("scd4x", "measure"))[0].startswith("(600,")
+
+
+async def test_scd4x_sets_automatic_calibration_once_and_for_good(
+    drive: Drive, chips: Chips, timer: Timer
+) -> None:
+    """Its memory bears 2,000 writes: only a change is written."""
+    lines = await drive("scd4x", "start", "get:abc", "abc:off", "start", "get:abc")
+    assert (lines[1], lines[4]) == ("True", "False")
+    assert not chips.scd4x.automatic_calibration
+    assert chips.scd4x.writes == 1
+    await drive("scd4x", "abc:off", "start", "start")
+    assert chips.scd4x.writes == 1
+
+
+async def test_scd4x_that_stays_silent_is_a_sensor_error(drive: Drive, chips: Chips) -> None:
+    chips.scd4x.silent = True
+    lines = await drive("scd4x", "start", "skip:14", "measure", "skip:2", "measure")
+    assert lines[2] == "None"
+    assert lines[4] == "SensorError scd4x@0x62: no value for 15 s"
+
+
+async def test_scd41_shoots_singly_and_throws_the_first_after_power_on_away(
+    drive: Drive, chips: Chips
+) -> None:
+    lines = await drive("scd4x:single", "start", "measure", "measure")
+    assert [line.split(",")[0] for line in lines[1:]] == ["(600", "(600"]
+    assert chips.scd4x.shots == 3
+
+
+async def test_scd40_knows_no_single_shot_and_measures_periodically(
+    drive: Drive, chips: Chips, timer: Timer
+) -> None:
+    chips.scd4x = Scd4x(scd40=True, timer=timer)
+    assert (await drive("scd4x:single", "start", "measure"))[1] == "None"
     timer.ahead_s += 5
     assert (await drive("scd4x", "measure"))[0].startswith("(600,")

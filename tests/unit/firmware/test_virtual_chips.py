@@ -2,8 +2,16 @@
 
 import pytest
 
+from simulators.board.bme280 import Bme280, Trim, fine_temperature, pressure_pa
+from simulators.board.chips import Chips
+from simulators.board.i2c import I2cBus
+from simulators.board.mhz19 import Mhz19
+from simulators.board.onewire import Ds18b20, OneWireBus
+from simulators.board.s8 import S8, crc16
 from simulators.board.scd4x import Scd4x
+from simulators.board.scd30 import Scd30
 from simulators.board.sensirion import Refused, crc8
+from simulators.board.sht3x import Sht3x
 from simulators.board.sht4x import Sht4x
 
 
@@ -117,3 +125,125 @@ def test_scd4x_checks_the_checksum_of_an_argument(scd4x: Scd4x, timer: Timer) ->
         scd4x.write(b"\x24\x16\x00\x00\x00")
     scd4x.write(b"\x24\x16\x00\x00\x81")
     assert not scd4x.automatic_calibration
+
+
+def test_sht3x_gives_nothing_before_its_measuring_time(timer: Timer) -> None:
+    chip = Sht3x(timer=timer)
+    chip.write(b"\x24\x00")
+    timer.now_s += 0.014
+    with pytest.raises(Refused):
+        chip.read(6)
+    timer.now_s += 0.002
+    assert len(chip.read(6)) == 6
+
+
+def test_scd30_words_are_the_interface_descriptions_example(timer: Timer) -> None:
+    chip = Scd30(
+        co2_ppm=439.09515, temperature_c=27.238279, humidity_percent=48.806744, timer=timer
+    )
+    chip.write(b"\x00\x10\x00\x00\x81")
+    timer.now_s += 2
+    chip.write(b"\x03\x00")
+    timer.now_s += 0.003
+    assert chip.read(18) == bytes.fromhex("43dbcb8c2e8f41d970e7fff54243bf3a1b74")
+
+
+def test_bme280_formulas_give_bosch_worked_example() -> None:
+    fine = fine_temperature(Trim(), 519_888)
+    assert fine / 5120 == pytest.approx(25.08, abs=0.005)
+    assert pressure_pa(Trim(), 415_148, fine) == pytest.approx(100_653.27, abs=0.02)
+
+
+def test_bme280_humidity_control_counts_with_the_next_control(timer: Timer) -> None:
+    """§5.4.3: without it, humidity is not measured."""
+    chip = Bme280(timer=timer)
+    timer.now_s += 0.01
+    for writes, measured in (((0xF4, 0x25), False), ((0xF2, 0x01), False), ((0xF4, 0x25), True)):
+        chip.write(bytes(writes))
+        timer.now_s += 0.01
+        chip.write(b"\xfd")
+        assert (chip.read(2) != b"\x80\x00") is measured
+
+
+def test_bme280_is_busy_while_it_measures(timer: Timer) -> None:
+    chip = Bme280(timer=timer)
+    timer.now_s += 0.01
+    chip.write(b"\xf4\x25")
+    for elapsed_s, busy in ((0.009, True), (0.001, False)):
+        timer.now_s += elapsed_s
+        chip.write(b"\xf3")
+        assert bool(chip.read(1)[0] & 8) is busy
+
+
+def test_ds18b20_holds_the_line_low_while_it_converts(timer: Timer) -> None:
+    chip = Ds18b20(7, 21.5, timer=timer)
+    bus = OneWireBus(chip)
+    assert bus.reset()
+    bus.write(0xCC, 8)
+    bus.write(0x44, 8)
+    timer.now_s += 0.74
+    assert bus.read(1) == 0
+    timer.now_s += 0.02
+    assert bus.read(1) == 1
+    assert chip.register == 21.5 * 16
+
+
+def test_ds18b20_that_is_not_meant_keeps_silent() -> None:
+    one, other = Ds18b20(1), Ds18b20(2)
+    bus = OneWireBus(one, other)
+    bus.reset()
+    bus.write(0x55, 8)
+    for byte in other.rom:
+        bus.write(byte, 8)
+    other.register = 0x0123
+    bus.write(0xBE, 8)
+    assert bus.read(16) == 0x0123
+
+
+def test_s8_answers_what_it_does_not_know_with_an_exception(timer: Timer) -> None:
+    chip = S8(timer=timer)
+    for request, code in (("fe0500000001", 1), ("fe0400200001", 2), ("fe0600500001", 2)):
+        frame = bytes.fromhex(request)
+        frame += crc16(frame).to_bytes(2, "little")
+        chip.receive(frame, 9600)
+        timer.now_s += 0.05
+        answer = chip.send()
+        assert answer[1] == frame[1] | 0x80
+        assert answer[2] == code
+        timer.now_s += 1
+
+
+def test_serial_chips_ignore_a_wrong_checksum_and_another_speed(timer: Timer) -> None:
+    chip = Mhz19(timer=timer)
+    for frame, baudrate, answers in (
+        ("ff0186000000000078", 9600, False),
+        ("ff0186000000000079", 19_200, False),
+        ("ff0186000000000079", 9600, True),
+    ):
+        chip.receive(bytes.fromhex(frame), baudrate)
+        timer.now_s += 0.05
+        assert bool(chip.send()) is answers
+
+
+def test_a_held_data_line_silences_the_bus_until_nine_pulses() -> None:
+    bus = I2cBus(Chips())
+    bus.open(100_000, 13_107, 22, 21, soft=0)
+    bus.held_pulses = 9
+    assert bus.level(21) == 0
+    assert bus.scan() == b""
+    for _ in range(9):
+        assert bus.write(0x44, b"\xfd")[0] != 0
+        bus.clock(22, 0)
+        bus.clock(22, 1)
+    assert bus.level(21) == 1
+    assert bus.scan() == b"\x44\x62"
+
+
+def test_a_bus_in_hardware_loses_a_pin_that_gets_a_mode() -> None:
+    bus = I2cBus(Chips())
+    bus.open(100_000, 13_107, 22, 21, soft=0)
+    bus.take(21)
+    assert bus.write(0x44, b"\xfd")[0] != 0
+    bus.open(100_000, 13_107, 22, 21, soft=1)
+    bus.take(21)
+    assert bus.write(0x44, b"\xfd")[0] == 0

@@ -1,0 +1,26 @@
+"""What presence says of the sensors. Loaded for it and dropped again.
+
+It must not know topics.
+"""
+
+
+def describe(sensors) -> dict:
+    """`sensors`, `failing` where some are, and of each CO2 sensor, which the French rules ask for,
+    whether its baseline is corrected automatically (`null`: it does not tell), and when and to
+    what it was calibrated.
+    """
+    state = {"sensors": sensors.names}
+    if sensors.failing:
+        state["failing"] = sensors.failing
+    co2 = []
+    for sensor in sensors.all:
+        if hasattr(sensor.driver, "abc"):
+            about = {"sensor": sensor.driver.name, "abc": sensor.driver.abc}
+            if sensor.driver.name in sensors.calibrated:
+                at, ppm = sensors.calibrated[sensor.driver.name]
+                about["calibrated_at"] = at
+                about["calibrated_ppm"] = ppm
+            co2.append(about)
+    if co2:
+        state["co2"] = co2
+    return state
