@@ -19,7 +19,7 @@ COMPOSE_LOCK := requirements/compose-schema.txt
 COMPOSE := $(VENV)/compose-schema
 ARGS ?=
 
-.PHONY: setup demo test check bench bench-firmware chaos sbom lock clean servers
+.PHONY: setup demo test check bench bench-firmware bench-simulators chaos sbom lock clean servers
 
 setup: $(STAMP)
 
@@ -82,6 +82,10 @@ bench: setup servers
 
 bench-firmware: setup servers
 	$(BIN)/python -m tests.bench.firmware $(ARGS)
+
+# A quarter of an hour: the nodes of a département report in real time.
+bench-simulators: setup servers
+	$(BIN)/python -m tests.bench.simulators $(ARGS)
 
 # Hashes without addresses, for every platform and Python version at once.
 lock:

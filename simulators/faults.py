@@ -115,3 +115,14 @@ class WornBattery(Fault):
 
     node: str
     resistance: float = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongClock(Fault):
+    """A node takes its readings for measured `ahead_s` later than they were; less than 0 is behind.
+
+    It holds for what is measured from `since_ms` to before `until_ms`, by the right clock.
+    """
+
+    node: str
+    ahead_s: int

@@ -67,6 +67,11 @@ class Outbox:
         """The oldest number still held; the next number where none is."""
         return next(iter(self._packs), self.next_seq)
 
+    @property
+    def under_way(self) -> int:
+        """How many packs were sent and wait for their receipt."""
+        return len(self._flights)
+
     def take(self, encode: Callable[[int, int], bytes]) -> int:
         """Keep a pack made by `encode(number, oldest number held)`, and return its number.
 

@@ -38,6 +38,8 @@ class Pace:
     presence_longest_s: float = 600.0
     reconnect_first_s: float = 0.5
     reconnect_longest_s: float = 30.0
+    awake_s: float = 2.0
+    """How long a battery node stays awake for its next receipt."""
 
 
 @dataclass(slots=True)
@@ -55,7 +57,11 @@ class NodeState:
 
 
 class NodeSession:
-    """A session to be run once. `wake` is set by whoever puts a pack into the outbox."""
+    """A session to be run once. `wake` is set by whoever puts a pack into the outbox.
+
+    With `next_wake_s` it is that of a battery node: it ends once the outbox is empty or no receipt
+    has come for a while, and its goodbye says when the node wakes again.
+    """
 
     def __init__(
         self,
@@ -66,7 +72,10 @@ class NodeSession:
         wake: asyncio.Event,
         pace: Pace,
         clock: Callable[[], float],
+        next_wake_s: int | None = None,
     ) -> None:
+        self._next_wake_s = next_wake_s
+        self._awake_until_s = 0.0
         self.connected = False
         self.is_restart_wanted = False
         self._state = state
@@ -98,12 +107,17 @@ class NodeSession:
         try:
             self._connection.subscribe([self._topic(kind) for kind in TO_NODES])
             self._outbox.new_session()
-            while self._connection.is_open and not self.is_restart_wanted:
+            self._awake_until_s = self._loop.time() + self._pace.awake_s
+            while self._connection.is_open and not self.is_restart_wanted and not self._may_sleep():
                 self._wake.clear()
                 await self._wait(self._turn())
         finally:
             self.connected = False
             await self._leave()
+
+    def abort(self) -> None:
+        """End the connection as a broken link would."""
+        self._connection.abort()
 
     def _turn(self) -> float | None:
         """Do what is due, and return how many seconds later there may be more."""
@@ -114,13 +128,21 @@ class NodeSession:
             self._say_presence(now_s)
         for pack in self._outbox.due(now_s):
             self._connection.publish(self._topic("readings"), pack)
+        sleeps_s = None if self._next_wake_s is None else self._awake_until_s
         due = [
-            at_s for at_s in (self._presence_due_s, self._outbox.next_due_s()) if at_s is not None
+            at_s
+            for at_s in (self._presence_due_s, self._outbox.next_due_s(), sleeps_s)
+            if at_s is not None
         ]
         return min(due) - now_s if due else None
 
+    def _may_sleep(self) -> bool:
+        if self._next_wake_s is None:
+            return False
+        return not len(self._outbox) or self._loop.time() >= self._awake_until_s
+
     async def _wait(self, delay_s: float | None) -> None:
-        if self.is_restart_wanted:
+        if self.is_restart_wanted or self._may_sleep():
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay_s):
@@ -130,7 +152,7 @@ class NodeSession:
         if self._state.cut_off:
             self._connection.abort()
             return
-        self._connection.publish(self._topic("presence"), self._offline(), retain=True)
+        self._connection.publish(self._topic("presence"), self._goodbye(), retain=True)
         await self._connection.close()
 
     def _topic(self, kind: str) -> str:
@@ -138,6 +160,12 @@ class NodeSession:
 
     def _offline(self) -> bytes:
         return json.dumps({"online": False, "hello": self._hello}).encode()
+
+    def _goodbye(self) -> bytes:
+        if self._next_wake_s is None:
+            return self._offline()
+        asleep = {"online": False, "asleep": True, "next_wake": self._next_wake_s}
+        return json.dumps(asleep).encode()
 
     def _say_presence(self, now_s: float) -> None:
         state = self._state
@@ -184,6 +212,7 @@ class NodeSession:
         stored = message.get("stored", ())
         if stored:
             self._outbox.settle(message["log"], stored)
+            self._awake_until_s = self._loop.time() + self._pace.awake_s
         if message.get("hello") == self._hello:
             self._presence_due_s = None
             self._presence_wait_s = self._pace.presence_first_s

@@ -92,7 +92,7 @@ _CANTEEN: Final = replace(
     _MECHANICAL, opaque_w_k=150, windows_w_k=60, glazing_m2=18, ventilation_m3_h=1400, heater_w=9000
 )
 _WEDNESDAYS: Final = Use(NURSERY_DAY + WEDNESDAY_CARE, 25, adults=2, child_l_s=SMALL_CHILD_L_S)
-_DEMO: Final[Mapping[str, Character]] = MappingProxyType(
+DEMO_CHARACTERS: Final[Mapping[str, Character]] = MappingProxyType(
     {
         "prevert/cp": _class(23, airing=0.9, airing_ppm=1000),
         "prevert/ce1": _class(24, airing=0.7, airing_ppm=1200),
@@ -114,9 +114,9 @@ _DEMO: Final[Mapping[str, Character]] = MappingProxyType(
         ),
     }
 )
-_COPY_NODES: Final = 101
+COPY_NODES: Final = 101
 """Between a node of the demo and its copy: no two of its nodes lie a multiple of that apart."""
-_DEMO_REGIMES: Final = MappingProxyType({"tilleuls/maternelle": Regime(comfort_c=21)})
+DEMO_REGIMES: Final = MappingProxyType({"tilleuls/maternelle": Regime(comfort_c=21)})
 
 
 def demo_town(
@@ -140,11 +140,11 @@ def demo_town(
         nodes=first.nodes + tuple(_node_again(node, n) for n in numbers for node in first.nodes),
         calendar=first.calendar,
     )
-    characters = dict(_DEMO)
-    regimes = dict(_DEMO_REGIMES)
+    characters = dict(DEMO_CHARACTERS)
+    regimes = dict(DEMO_REGIMES)
     for number in numbers:
-        characters |= {_again(ref, number): character for ref, character in _DEMO.items()}
-        regimes |= {_again(name, number): regime for name, regime in _DEMO_REGIMES.items()}
+        characters |= {_again(ref, number): character for ref, character in DEMO_CHARACTERS.items()}
+        regimes |= {_again(name, number): regime for name, regime in DEMO_REGIMES.items()}
     return town_of(estate, characters, seed=seed, weather=weather, regimes=regimes, faults=faults)
 
 
@@ -159,7 +159,7 @@ def _site_again(site: Site, number: int) -> Site:
 
 def _node_again(node: Node, number: int) -> Node:
     # Station addresses of ESP32s come in steps of four; the maker's half of the address stays.
-    address = f"{int(node.id, 16) + (number - 1) * 4 * _COPY_NODES:012x}"
+    address = f"{int(node.id, 16) + (number - 1) * 4 * COPY_NODES:012x}"
     placements = tuple(
         place.model_copy(update={"room": _again(place.room, number)}) for place in node.placements
     )

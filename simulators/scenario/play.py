@@ -1,0 +1,308 @@
+"""Plays a scenario: moves its clock, lets nodes measure, lets faults befall it.
+
+The clock moves on only when every pack that is due has its receipt, so whatever is measured under a
+fault is the same each time. At a given speed it moves with the time of day instead.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from gateway.mqtt.address import BrokerAddress
+from ingest.errors import TransientError
+from ingest.estate.fields import to_ms
+from simulators.node import VirtualNode
+from simulators.scenario.cast import Cast
+from simulators.scenario.clock import ScenarioClock
+from simulators.scenario.hostile import hostile_messages, publish_all
+from simulators.scenario.model import HostilePayloads, LinkCut, Overview
+from simulators.scenario.occurrences import Occurrence, occurrences
+from simulators.scenario.script import Entry, Scenario
+
+_LOOK_S: Final = 0.004
+_AT_ONCE: Final = 64
+"""So many battery nodes are awake together."""
+_PACED_TICK_S: Final = 0.25
+_MEMORY_EVERY: Final = 20
+_SERVERS: Final = {
+    "broker_down": "broker",
+    "gateway_killed": "gateway",
+    "influxdb_down": "influxdb",
+}
+
+Told = Callable[[int], None]
+"""Is told the time that the scenario has come to."""
+
+
+class Surroundings(Protocol):
+    """The servers of a scenario, as far as the play has to do with them."""
+
+    @property
+    def address(self) -> BrokerAddress:
+        """Where nodes connect to."""
+        ...
+
+    def check(self) -> None:
+        """Raises `TransientError` where the gateway has ended by itself."""
+        ...
+
+    def resident_kib(self) -> int:
+        """The gateway's memory; 0 where that can't be told."""
+        ...
+
+    async def take_away(self, server: str) -> None:
+        """End a server without a warning."""
+        ...
+
+    async def bring_back(self, server: str, *, until_well: bool) -> None:
+        """Start it again."""
+        ...
+
+    async def ask(self, path: str, **query: str) -> Any:
+        """What the gateway's API answers. Raises `TransientError`."""
+        ...
+
+
+class StuckError(TransientError):
+    """Nothing moves any more: packs wait for receipts that don't come."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Where the clock stops for something to happen."""
+
+    at_ms: int
+    order: int
+    act: Callable[[], Awaitable[None]]
+
+
+@dataclass
+class Player:
+    """One run of a scenario. `overviews` and `peak_kib` are what it saw on the way."""
+
+    scenario: Scenario
+    cast: Cast
+    nodes: Sequence[VirtualNode]
+    clock: ScenarioClock
+    servers: Surroundings
+    told: Told = lambda _at_ms: None
+    overviews: dict[int, dict[str, Any]] = field(default_factory=dict)
+    peak_kib: int = 0
+    _down: Counter[str] = field(default_factory=Counter)
+    """By server: how many of its faults hold at the moment."""
+    _turns: int = 0
+
+    async def run(self) -> None:
+        """From begin to end, all put right again afterwards. Raises `TransientError`."""
+        async with self.powered():
+            await self._play()
+
+    @asynccontextmanager
+    async def powered(self) -> AsyncIterator[None]:
+        """All nodes are on inside the block."""
+        for node in self.nodes:
+            if not self._is_battery:
+                node.start()
+        try:
+            yield
+        finally:
+            await asyncio.gather(*(node.stop() for node in self.nodes))
+
+    async def go_to(self, at_ms: int) -> None:
+        """Move the clock to a time of the scenario, everything being measured on the way.
+
+        At full speed all that can have its receipt has it then. Raises `TransientError`.
+        """
+        head = self.scenario.head
+        if head.speed != "full":
+            await self._pace_to(at_ms, float(head.speed))
+            return
+        while (now_ms := self.clock.now_ms()) < at_ms:
+            await self._turn(min(at_ms, now_ms + head.stride_s * 1000))
+            await self.until_settled()
+
+    @property
+    def _is_battery(self) -> bool:
+        return self.scenario.head.power == "battery"
+
+    async def _play(self) -> None:
+        stops = sorted(
+            [*self._fault_stops(), *self._overview_stops()], key=lambda one: (one.at_ms, one.order)
+        )
+        for stop in stops:
+            await self.go_to(min(stop.at_ms, self.scenario.end_ms))
+            await stop.act()
+            await self.until_settled()
+        await self.go_to(self.scenario.end_ms)
+        await self.until_settled()
+
+    def _fault_stops(self) -> list[_Stop]:
+        stops = []
+        for one in occurrences(self.scenario):
+            pair = self._acts(one)
+            if pair is not None:
+                begin, end = pair
+                stops.append(_Stop(max(one.since_ms, self.scenario.begin_ms), 1, begin))
+                # At the same instant what ends is over first, but not before it has begun.
+                stops.append(_Stop(one.until_ms, 0 if one.until_ms > one.since_ms else 2, end))
+        return stops
+
+    def _overview_stops(self) -> list[_Stop]:
+        return [
+            _Stop(
+                self.scenario.end_ms if entry.table.at is None else to_ms(entry.table.at),
+                3,
+                lambda entry=entry: self._look(entry),  # type: ignore[misc]
+            )
+            for entry in self.scenario.expectations
+            if isinstance(entry.table, Overview)
+        ]
+
+    def _acts(
+        self, one: Occurrence
+    ) -> tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]] | None:
+        if isinstance(one.fault, LinkCut):
+            nodes = self._nodes_in(one.fault.rooms)
+            return lambda: self._cut(nodes), lambda: self._mend(nodes)
+        if isinstance(one.fault, HostilePayloads):
+            count = one.fault.count
+            return lambda: self._attack(count, one.since_ms), _nothing
+        server = _SERVERS.get(one.fault.what)
+        if server is None:
+            return None
+        if server != "influxdb" and one.since_ms == one.until_ms:
+            return lambda: self._begin_at_work(server), lambda: self.bring_back(server)
+        return lambda: self.take_away(server), lambda: self.bring_back(server)
+
+    def _nodes_in(self, rooms: Sequence[str]) -> list[VirtualNode]:
+        return [
+            node
+            for node, stand in zip(self.nodes, self.cast.stands, strict=True)
+            if not rooms or stand.ref in rooms
+        ]
+
+    async def _pace_to(self, at_ms: int, speed: float) -> None:
+        loop = asyncio.get_running_loop()
+        begun_s, begun_ms = loop.time(), self.clock.now_ms()
+        while self.clock.now_ms() < at_ms:
+            await asyncio.sleep(_PACED_TICK_S)
+            self.servers.check()
+            passed_ms = round((loop.time() - begun_s) * 1000 * speed)
+            await self._turn(min(at_ms, begun_ms + passed_ms))
+
+    async def _turn(self, until_ms: int) -> None:
+        """Move the clock, and let everything be measured that is due by then."""
+        self.clock.move_to(until_ms)
+        for number, node in enumerate(self.nodes):
+            node.measure_until(until_ms)
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                # With thousands of nodes connections have to be served meanwhile.
+                await asyncio.sleep(0)
+        if self._is_battery:
+            await self._wake_all()
+        self.told(until_ms)
+        self._turns += 1
+        if self._turns % _MEMORY_EVERY == 0:
+            self.weigh()
+
+    def weigh(self) -> None:
+        """Note how much memory the gateway takes, if that can be told."""
+        self.peak_kib = max(self.peak_kib, self.servers.resident_kib())
+
+    async def _wake_all(self) -> None:
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(node: VirtualNode) -> None:
+            async with room:
+                await node.wake()
+
+        await asyncio.gather(*(one(node) for node in self.nodes if node.held))
+
+    async def until_settled(self) -> None:
+        """Return once everything that can have a receipt has it. Raises `StuckError`."""
+        loop = asyncio.get_running_loop()
+        held, since_s = -1, loop.time()
+        while (now_held := self._held()) > 0:
+            self.servers.check()
+            if now_held != held:
+                held, since_s = now_held, loop.time()
+            elif loop.time() - since_s > self.scenario.head.patience_s:
+                raise StuckError(self._stuck(now_held))
+            if self._is_battery:
+                await self._wake_all()
+            await asyncio.sleep(_LOOK_S)
+
+    def _held(self) -> int:
+        if self._down["broker"] or self._down["gateway"]:
+            return 0
+        return sum(node.held for node in self.nodes if node.is_linked)
+
+    def _stuck(self, held: int) -> str:
+        node = next(node for node in self.nodes if node.held)
+        patience_s = self.scenario.head.patience_s
+        return (
+            f"{held} packs have no receipt after {patience_s:g} s, "
+            f"{node.held} of them of node {node.node} ({node.last_error or 'connected'})"
+        )
+
+    async def _cut(self, nodes: Sequence[VirtualNode]) -> None:
+        for node in nodes:
+            node.cut_link()
+
+    async def _mend(self, nodes: Sequence[VirtualNode]) -> None:
+        for node in nodes:
+            node.mend_link()
+
+    async def take_away(self, server: str) -> None:
+        """Take a server away, unless another fault has done so already."""
+        self._down[server] += 1
+        if self._down[server] == 1:
+            self.weigh()
+            await self.servers.take_away(server)
+
+    async def bring_back(self, server: str) -> None:
+        """Bring it back once the last of its faults is over."""
+        self._down[server] -= 1
+        if self._down[server] == 0:
+            await self.servers.bring_back(server, until_well=not self._down["broker"])
+
+    async def _begin_at_work(self, server: str) -> None:
+        """Take a server away in the middle of its work, packs being under way.
+
+        Only for one that comes back at once: how far each pack has come is chance, and what nodes
+        would take meanwhile tells the oldest that they hold.
+        """
+        now_ms = self.clock.now_ms()
+        before = sum(node.receipted for node in self.nodes)
+        await self._turn(min(self.scenario.end_ms, now_ms + self.scenario.head.stride_s * 1000))
+        while self._held() and not self._is_at_work(server, before):
+            self.servers.check()
+            await asyncio.sleep(0)
+        await self.take_away(server)
+
+    def _is_at_work(self, server: str, receipted: int) -> bool:
+        """The broker has some packs; the gateway has given some receipts too."""
+        if server == "broker":
+            return any(node.outbox.under_way for node in self.nodes)
+        return sum(node.receipted for node in self.nodes) > receipted
+
+    async def _attack(self, count: int, since_ms: int) -> None:
+        """Publish as an unknown client, and go on when the broker has it all."""
+        names = [node.node for node in self.nodes]
+        seed = f"{self.scenario.seed}/{since_ms}"
+        messages = hostile_messages(names, count, seed, self.clock.now_ms() // 1000)
+        await asyncio.to_thread(publish_all, self.servers.address, list(messages))
+
+    async def _look(self, entry: Entry[Any]) -> None:
+        """Ask what the overview says now."""
+        answer = await self.servers.ask("/api/v1/rooms", limit="10000")
+        for room in answer["rooms"]:
+            if room["ref"] == entry.table.room:
+                self.overviews[entry.index] = room
+
+
+async def _nothing() -> None:
+    """For a fault that is over at once."""

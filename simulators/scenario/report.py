@@ -1,0 +1,113 @@
+"""What became of a scenario, as a table for people, as JSON, and as JUnit's XML for CI.
+
+Pure: an outcome goes in, text comes out.
+"""
+
+import json
+from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+
+from simulators.scenario.perform import Outcome
+
+
+def as_table(outcome: Outcome) -> str:
+    """A line for each expectation, then what it was."""
+    rows = [(_mark(verdict.holds), verdict.name, verdict.found) for verdict in outcome.verdicts]
+    width = max((len(name) for _, name, _ in rows), default=0)
+    lines = [f"{mark:<6}  {name:<{width}}  {found}" for mark, name, found in rows]
+    if outcome.broke is not None:
+        lines.append(
+            f"{_mark(holds=False):<6}  came to a stop at {_time(outcome.at_ms)}: {outcome.broke}"
+        )
+    lines.append("")
+    lines.append(summary(outcome))
+    if not outcome.holds:
+        lines += [f"{v.place}: {v.name}: {v.found}" for v in outcome.verdicts if v.holds is False]
+        lines.append(f"to see it again: {again(outcome)}")
+    return "\n".join(lines)
+
+
+def summary(outcome: Outcome) -> str:
+    """One line."""
+    expected = len(outcome.scenario.expectations)
+    said = "passed" if outcome.holds else "FAILED"
+    held = f"{sum(v.holds is True for v in outcome.verdicts)} of {expected} hold"
+    return (
+        f"{outcome.scenario.name}: {said}, {held}; {outcome.nodes} nodes, {outcome.packs} packs, "
+        f"{outcome.resent} sent again, {outcome.took_s:.1f} s; "
+        f"seed {outcome.scenario.seed}, packs {outcome.digest}"
+    )
+
+
+def again(outcome: Outcome) -> str:
+    """The command that plays the same."""
+    scenario = outcome.scenario
+    command = f"preau simulate {scenario.source.file} --seed {scenario.seed}"
+    if scenario.is_short:
+        command += " --short"
+    if scenario.head.nodes is not None:
+        command += f" --nodes {scenario.head.nodes}"
+    return command
+
+
+def as_json(outcome: Outcome) -> str:
+    """The same for programs."""
+    return json.dumps(
+        {
+            "scenario": outcome.scenario.name,
+            "holds": outcome.holds,
+            "seed": outcome.scenario.seed,
+            "nodes": outcome.nodes,
+            "packs": outcome.packs,
+            "resent": outcome.resent,
+            "digest": outcome.digest,
+            "seconds": round(outcome.took_s, 3),
+            "broke": outcome.broke,
+            "reached": _time(outcome.at_ms),
+            "expectations": [
+                {"name": v.name, "holds": v.holds, "found": v.found, "place": v.place}
+                for v in outcome.verdicts
+            ],
+        },
+        ensure_ascii=False,
+    )
+
+
+def as_junit(outcome: Outcome) -> str:
+    """A suite of one case for each expectation, as CI servers show them."""
+    failed = sum(verdict.holds is False for verdict in outcome.verdicts)
+    suite = ET.Element(
+        "testsuite",
+        name=f"preau simulate {outcome.scenario.name}",
+        tests=str(len(outcome.verdicts) + (outcome.broke is not None)),
+        failures=str(failed),
+        errors=str(int(outcome.broke is not None)),
+        time=f"{outcome.took_s:.3f}",
+    )
+    for verdict in outcome.verdicts:
+        case = ET.SubElement(suite, "testcase", classname=outcome.scenario.name, name=verdict.name)
+        if verdict.holds is None:
+            ET.SubElement(case, "skipped", message=_printable(verdict.found))
+        elif not verdict.holds:
+            failure = ET.SubElement(case, "failure", message=_printable(verdict.found))
+            failure.text = f"{verdict.place}\nto see it again: {again(outcome)}"
+    if outcome.broke is not None:
+        case = ET.SubElement(
+            suite, "testcase", classname=outcome.scenario.name, name="comes to its end"
+        )
+        error = ET.SubElement(case, "error", message=_printable(outcome.broke))
+        error.text = f"at {_time(outcome.at_ms)}\nto see it again: {again(outcome)}"
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _printable(text: str) -> str:
+    """XML has no place for control characters, which a server's last words may hold."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _mark(holds: bool | None) -> str:  # noqa: FBT001 - a verdict is a yes or a no
+    return {True: "ok", False: "FAILED", None: "unseen"}[holds]
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

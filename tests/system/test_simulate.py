@@ -1,0 +1,129 @@
+"""`preau simulate` as an engineer types it: against a gateway of their own, and with recordings."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.archive.csv_file import CsvWriter
+from ingest.archive.tables import READINGS
+from simulators.scenario.external import shift_of
+from simulators.scenario.load import SHIPPED, load_scenario
+from simulators.sensors import Sensors
+from simulators.town import demo_town
+from tests.gateway import Gateway
+from tests.servers import Server, running
+
+PREAU = Path(sys.executable).with_name("preau")
+SOME_TIME_MS = 1_735_718_400_000  # 1 January 2025
+MINUTE_MS = 60_000
+
+
+def simulate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [str(PREAU), "simulate", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
+
+
+@pytest.fixture
+def gateway(mosquitto: Server, tmp_path: Path):
+    with running(Gateway(tmp_path / "gateway", mosquitto.port)) as started:
+        yield started
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Three hours of two nodes, as `preau export` writes them: series after series."""
+    file = tmp_path / "readings.csv"
+    with CsvWriter(file, READINGS) as writer:
+        for room in demo_town().rooms[:2]:
+            sensors = Sensors(room.node, room.model)
+            readings = [
+                reading
+                for minute in range(0, 180, 5)
+                for reading in sensors.read(SOME_TIME_MS + minute * MINUTE_MS)
+            ]
+            writer.write(
+                (*(room.node, *r[:4], None), *("good", "s", "b", "r", r.measured_at_ms, "node"))
+                for r in sorted(readings)
+            )
+    return file
+
+
+def test_a_scenario_against_ones_own_gateway_is_judged_over_its_api(mosquitto, gateway):
+    target = ("--target", f"mqtt://127.0.0.1:{mosquitto.port}", "--page", gateway.url)
+    ran = simulate("stuffy-classroom", "--short", "--json", *target)
+    said = json.loads(ran.stdout)
+    assert (ran.returncode, said["holds"]) == (0, True), ran.stdout + ran.stderr
+    found = {one["name"]: one["found"] for one in said["expectations"]}
+    assert found["icone at least 4 prevert/cm1"].startswith("ICONE")
+    assert [one["holds"] for one in said["expectations"]] == [True, True, True, True, None]
+    with gateway.reader() as reader:
+        assert len(reader.logs()) == said["nodes"] == 12
+
+
+def test_what_cannot_be_seen_without_the_page_is_not_said_to_hold(mosquitto, gateway):
+    target = ("--target", f"mqtt://127.0.0.1:{mosquitto.port}")
+    ran = simulate("stuffy-classroom", "--short", "--nodes", "5", "--json", *target)
+    holds = [one["holds"] for one in json.loads(ran.stdout)["expectations"]]
+    assert holds == [True, None, None, None, None]
+
+
+def test_a_gateway_that_is_not_there_fails_the_scenario(tmp_path: Path):
+    file = tmp_path / "short.toml"
+    file.write_text(
+        "begin = 2027-01-12T06:00:00\nend = 2027-01-12T07:00:00\nnodes = 1\npatience_s = 0.5\n"
+        '[[expect]]\nwhat = "nothing_missing"\n'
+    )
+    ran = simulate(file, "--target", "mqtt://127.0.0.1:1")
+    assert ran.returncode == 1
+    assert "packs have no receipt after 0.5 s" in ran.stdout
+    assert "Connection refused" in ran.stdout
+
+
+def test_the_period_is_moved_to_end_when_the_run_does():
+    scenario = load_scenario(SHIPPED / "winter-week.toml")
+    now_ms = SOME_TIME_MS
+    full = shift_of(scenario, now_ms)
+    assert now_ms - 300_000 < scenario.end_ms + full <= now_ms
+    hundredfold = shift_of(scenario.with_head(speed=100.0), now_ms)
+    lasts_ms = (scenario.end_ms - scenario.begin_ms) / 100
+    assert abs(scenario.end_ms + hundredfold - now_ms - lasts_ms) < 300_000
+
+
+def test_servers_of_others_are_not_broken():
+    ran = simulate("broker-outage", "--target", "mqtt://127.0.0.1:1")
+    assert ran.returncode == 2
+    assert "broker-outage.toml:13: fault[0].what: needs servers of its own" in ran.stderr
+
+
+def test_a_recording_is_played_to_a_gateway_of_its_own(recording: Path):
+    ran = simulate("--replay", recording, "--json")
+    said = json.loads(ran.stdout)
+    assert (ran.returncode, said["holds"]) == (0, True), ran.stdout + ran.stderr
+    assert (said["nodes"], said["packs"]) == (2, 72)
+
+
+def test_a_recording_keeps_its_values_and_its_times_but_for_the_shift(
+    recording: Path, mosquitto, gateway
+):
+    target = ("--target", f"mqtt://127.0.0.1:{mosquitto.port}", "--page", gateway.url)
+    ran = simulate("--replay", recording, "--shift", "86400", *target)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    room = demo_town().rooms[0]
+    expected = sorted(
+        (r.quantity, r.channel, r.measured_at_ms + 86_400_000, r.value)
+        for minute in range(0, 180, 5)
+        for r in Sensors(room.node, room.model).read(SOME_TIME_MS + minute * MINUTE_MS)
+    )
+    assert gateway.stored(room.node) == expected
+
+
+def test_a_recording_that_cannot_be_read_is_told_with_its_line(recording: Path):
+    lines = recording.read_text().splitlines()
+    lines[3] = lines[3].replace("battery", "batterie")
+    recording.write_text("\n".join(lines))
+    ran = simulate("--replay", recording)
+    assert ran.returncode == 2
+    assert f"{recording}:4: quantity is 'batterie'" in ran.stderr

@@ -1,0 +1,55 @@
+"""What is told of a scenario that is over: as a table, as JSON, as JUnit's XML."""
+
+import json
+from xml.etree import ElementTree as ET
+
+from simulators.scenario.judge import Verdict
+from simulators.scenario.load import SHIPPED, load_scenario
+from simulators.scenario.perform import Outcome
+from simulators.scenario.report import as_json, as_junit, as_table
+
+HELD = Verdict("nothing_missing", True, "288 packs", "a.toml:4")
+FAILED = Verdict("co2 at most 900", False, "1204 ppm in prevert/cp", "a.toml:7")
+UNSEEN = Verdict("memory at most 90", None, "only of its own", "a.toml:11")
+
+
+def outcome(*verdicts: Verdict, broke: str | None = None) -> Outcome:
+    scenario = load_scenario(SHIPPED / "winter-week.toml", short=True).with_head(seed=7, nodes=12)
+    return Outcome(scenario, verdicts, broke, scenario.begin_ms, 12, 288, 3, "5f3a9c01", 2.5)
+
+
+def test_one_that_failed_makes_all_fail_and_one_unseen_does_not():
+    assert outcome(HELD, UNSEEN).holds
+    assert not outcome(HELD, FAILED, UNSEEN).holds
+    assert not outcome(HELD, broke="the gateway has ended").holds
+
+
+def test_the_table_ends_with_what_failed_and_the_command_that_shows_it_again():
+    *_, place, again = as_table(outcome(HELD, FAILED)).splitlines()
+    assert place == "a.toml:7: co2 at most 900: 1204 ppm in prevert/cp"
+    file = SHIPPED / "winter-week.toml"
+    command = f"preau simulate {file} --seed 7 --short --nodes 12"
+    assert again == f"to see it again: {command}"
+    assert "see it again" not in as_table(outcome(HELD))
+
+
+def test_junit_counts_as_many_cases_as_it_has():
+    text = as_junit(outcome(HELD, FAILED, UNSEEN, broke="killed\x1b by 9"))
+    suite = ET.fromstring(text)  # noqa: S314 - our own
+    cases = suite.findall("testcase")
+    assert int(suite.attrib["tests"]) == len(cases) == 4
+    kinds = [[child.tag for child in case] for case in cases]
+    assert kinds == [[], ["failure"], ["skipped"], ["error"]]
+    assert (suite.attrib["failures"], suite.attrib["errors"]) == ("1", "1")
+    assert "--seed 7" in cases[1][0].text
+
+
+def test_json_says_all_of_it():
+    said = json.loads(as_json(outcome(HELD, FAILED)))
+    assert (said["holds"], said["seed"], said["packs"], said["digest"]) == (
+        False,
+        7,
+        288,
+        "5f3a9c01",
+    )
+    assert [one["holds"] for one in said["expectations"]] == [True, False]

@@ -1,0 +1,177 @@
+"""What is wrong with a scenario is told with file, line, key and reason, and nothing is started."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import run
+from simulators.scenario.load import ScenarioError, find_scenario, load_scenario, shipped_names
+
+HEAD = "begin = 2027-01-12T06:00:00\nend = 2027-01-13T06:00:00\n"
+
+
+def problems(tmp_path: Path, text: str, *, short: bool = False, head: str = HEAD) -> list[str]:
+    file = tmp_path / "mine.toml"
+    file.write_text(head + text)
+    with pytest.raises(ScenarioError) as refused:
+        load_scenario(file, short=short)
+    return [str(problem).removeprefix(f"{tmp_path}/") for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("sed = 3\n", "mine.toml:3: sed: is not known here; did you mean seed?"),
+        (
+            '[[room]]\nref = "prevert/cp"\nvolume_m3 = -174\n',
+            "mine.toml:5: room[0].volume_m3 = -174: must be more than 0",
+        ),
+        (
+            '[[room]]\nref = "prevert/cq"\n',
+            (
+                'mine.toml:4: room[0].ref = "prevert/cq": '
+                "is no room of the estate; did you mean prevert/cp?"
+            ),
+        ),
+        (
+            '[[room]]\nref = "prevert/cp"\nchips = ["sht9"]\n',
+            (
+                "mine.toml:5: room[0].chips: 'sht9' is no chip known here: sht4x, sht3x, ds18b20, "
+                "dht22, bme280, scd41, scd40, scd30, mh-z19c, s8"
+            ),
+        ),
+        (
+            (
+                '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "sht4x"\n'
+                "since = 2027-01-11T00:00:00\n"
+            ),
+            "mine.toml:7: fault[0].since: is before the scenario begins, 2027-01-12T05:00Z",
+        ),
+        (
+            '[[fault]]\nwhat = "frozn"\n',
+            'mine.toml:4: fault[0].what = "frozn": is not known here; did you mean frozen?',
+        ),
+        (
+            '[[fault]]\nwhat = "broker_down"\n',
+            "mine.toml:3: fault[0]: give either `since`, when it begins, or `times`, how often",
+        ),
+        (
+            '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "ds18b20"\ntimes = 1\n',
+            'mine.toml:6: fault[0].chip = "ds18b20": is no chip of that room: sht4x, scd41',
+        ),
+        (
+            '[[fault]]\nwhat = "influxdb_down"\ntimes = 1\n',
+            'mine.toml:4: fault[0].what = "influxdb_down": needs `influxdb = true`',
+        ),
+        (
+            '[[expect]]\nwhat = "temperature"\nat_least = 18\n',
+            "mine.toml:3: expect[0].room: is missing",
+        ),
+        (
+            '[[expect]]\nwhat = "temperature"\nroom = "prevert/cp"\n',
+            "mine.toml:3: expect[0]: give `at_least`, `at_most` or both",
+        ),
+        (
+            '[[expect]]\nwhat = "alert"\nroom = "prevert/cp"\n',
+            (
+                'mine.toml:4: expect[0].what = "alert": '
+                "alerts can't be expected yet: Préau has none so far"
+            ),
+        ),
+        (
+            '[[expect]]\nwhat = "overview"\nroom = "prevert/cp"\nsays = "code"\n',
+            'mine.toml:6: expect[0].says = "code": is no condition; did you mean cold?',
+        ),
+        (
+            '[expect]\nwhat = "nothing_missing"\n',
+            "mine.toml:3: expect: must be written with two brackets, [[expect]]",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, told: str):
+    assert problems(tmp_path, text) == [told]
+
+
+def test_all_mistakes_are_told_together_in_the_order_of_the_file(tmp_path: Path):
+    text = 'sed = 3\n[[fault]]\nwhat = "frozn"\n[[expect]]\nwhat = "co2"\nroom = "x"\n'
+    lines = [one.split(":")[1] for one in problems(tmp_path, text)]
+    assert lines == ["3", "5", "6"]
+
+
+def test_an_expectation_outside_the_short_form_says_how_to_leave_it_out(tmp_path: Path):
+    text = (
+        "[short]\nend = 2027-01-12T08:00:00\n"
+        '[[expect]]\nwhat = "co2"\nroom = "prevert/cp"\nat_most = 1\nuntil = 2027-01-12T09:00:00\n'
+    )
+    (told,) = problems(tmp_path, text, short=True)
+    assert told.startswith("mine.toml:9: expect[0].until: is after the scenario ends")
+    assert "`short = false` leaves it out" in told
+
+
+def test_a_period_before_any_gateway_is_refused(tmp_path: Path):
+    head = "begin = 2026-01-12T06:00:00\nend = 2026-01-13T06:00:00\n"
+    (told,) = problems(tmp_path, "", head=head)
+    assert told.startswith("mine.toml:1: begin: must not be before 2026-11-01")
+
+
+def test_an_estate_that_is_wrong_is_told_with_its_own_file(tmp_path: Path):
+    (tmp_path / "town.toml").write_text('name = "X"\ncolour = "blue"\n')
+    assert problems(tmp_path, 'estate = "town.toml"\n') == [
+        "town.toml:2: colour: is not known here; known are name, thresholds, calendar"
+    ]
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_shipped_scenario_can_be_read_in_both_forms(name: str):
+    whole = load_scenario(find_scenario(name))
+    short = load_scenario(find_scenario(name), short=True)
+    assert whole.head.about
+    assert short.end_ms - short.begin_ms < whole.end_ms - whole.begin_ms or short.head.nodes
+
+
+def test_the_scenario_in_the_documentation_can_be_read(tmp_path: Path):
+    page = (Path(__file__).parents[4] / "docs" / "simulators.md").read_text()
+    (text,) = re.findall(r"```toml\n(about.*?)```", page, re.DOTALL)
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    scenario = load_scenario(file)
+    assert (len(scenario.faults), len(scenario.expectations)) == (2, 2)
+
+
+def test_a_name_that_is_none_is_told_with_the_nearest(capsys):
+    assert run(["simulate", "winter-weak"]) == 2
+    assert "did you mean winter-week?" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_started(tmp_path, capsys):
+    report = str(tmp_path / "nowhere" / "junit.xml")
+    assert run(["simulate", "winter-week", "--report", report]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_fewer_nodes_than_an_expectation_needs_are_refused(capsys):
+    assert run(["simulate", "winter-week", "--nodes", "2"]) == 2
+    said = capsys.readouterr().err
+    assert 'room = "prevert/cm2": has no node: only the first 2 of 12 take part' in said
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan"])
+def test_a_speed_that_is_none_is_refused(speed: str, capsys):
+    assert run(["simulate", "winter-week", "--speed", speed]) == 2
+    assert "must be full, or a number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("http://127.0.0.1", "must look like mqtt://127.0.0.1:1883"),
+        ("mqtt://a:secret@127.0.0.1", "PREAU_SIMULATE_PASSWORD"),
+        ("mqtt://127.0.0.1:99999", "--target"),
+    ],
+)
+def test_a_target_that_is_none_is_refused_and_no_password_shown(target: str, told: str, capsys):
+    assert run(["simulate", "winter-week", "--target", target]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "secret" not in said
