@@ -1,0 +1,27 @@
+"""A serial port at the other end of a TCP connection, `socket://host:port`: a board on another
+machine, or a program that answers as one.
+"""
+
+import fcntl
+import struct
+import termios
+from typing import Final
+
+from serial import PortNotOpenError
+from serial.urlhandler import protocol_socket
+
+SCHEME: Final = "socket://"
+
+
+class SocketPort(protocol_socket.Serial):  # type: ignore[misc]
+    """pyserial's, which says of what waits only whether there is any: esptool would take it byte by
+    byte, too slowly for what sends to it.
+    """
+
+    @property
+    def in_waiting(self) -> int:
+        """How many bytes can be read at once."""
+        if not self.is_open:
+            raise PortNotOpenError
+        waiting = fcntl.ioctl(self._socket, termios.FIONREAD, bytes(4))
+        return int(struct.unpack("i", waiting)[0])
