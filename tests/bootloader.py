@@ -3,14 +3,15 @@
 Run as a program it is that bootloader, with fuses and a flash chip of our choice.
 """
 
+import contextlib
 import json
 import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from tests.servers import Server, free_port
 
@@ -44,52 +45,69 @@ class Bootloader(Server):
         return f"socket://127.0.0.1:{self.port}"
 
 
-@contextmanager
-def cut_after(port: int, size: int) -> Iterator[int]:
-    """A port that carries `size` bytes to `port` and then drops the cable, once; carries all later
-    connections whole.
+class Cable:
+    """A way to `port` that breaks once `size` bytes have gone there, and carries all again as soon as
+    it `is_plugged`.
     """
-    listener = socket.create_server(("127.0.0.1", 0))
-    left = [size]
-    threads: list[threading.Thread] = []
 
-    def carry(source: socket.socket, sink: socket.socket, *, counted: bool) -> None:
-        try:
-            while chunk := source.recv(4096):
-                if counted and left[0] is not None:
-                    left[0] -= len(chunk)
-                    if left[0] <= 0:
-                        left[0] = None  # type: ignore[call-overload]
-                        break
-                sink.sendall(chunk)
-        except OSError:
-            pass  # The other direction has ended it.
-        for one in (source, sink):
-            with one:
-                pass
+    def __init__(self, port: int, size: int, *, is_plugged: bool) -> None:
+        self.is_plugged = is_plugged
+        self._target = port
+        self._left: list[int] = [size]
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._serve)]
+        self._ends: list[socket.socket] = []
 
-    def serve() -> None:
+    @property
+    def url(self) -> str:
+        return f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end in (self._listener, *self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+        for end in (self._listener, *self._ends):
+            end.close()
+
+    def _serve(self) -> None:
         while True:
             try:
-                near, _ = listener.accept()
+                near, _ = self._listener.accept()
             except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", port))
-            for pair, counted in (((near, far), True), ((far, near), False)):
-                thread = threading.Thread(target=carry, args=pair, kwargs={"counted": counted})
+                return  # Shut down.
+            if not self._left and not self.is_plugged:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self._target))
+            self._ends += (near, far)
+            for source, sink, is_counted in ((near, far, True), (far, near, False)):
+                thread = threading.Thread(target=self._carry, args=(source, sink, is_counted))
+                self._threads.append(thread)
                 thread.start()
-                threads.append(thread)
 
-    server = threading.Thread(target=serve)
-    server.start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        server.join(10)
-        for thread in threads:
-            thread.join(10)
+    def _carry(self, source: socket.socket, sink: socket.socket, is_counted: bool) -> None:
+        with contextlib.suppress(OSError):  # The other direction has ended it.
+            while chunk := source.recv(4096):
+                if is_counted and self._breaks(len(chunk)):
+                    break
+                sink.sendall(chunk)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _breaks(self, size: int) -> bool:
+        if self._left:
+            self._left[0] -= size
+            if self._left[0] <= 0:
+                self._left.clear()
+                return True
+        return False
 
 
 def _run() -> None:

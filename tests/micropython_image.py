@@ -1,6 +1,7 @@
 """Images that have what a flasher looks at: the header, a banner, a partition table. They don't run."""
 
 import hashlib
+import random
 import struct
 
 _PARTITIONS = (
@@ -20,7 +21,8 @@ def micropython_image(
     size: int = 0x40000,
 ) -> bytes:
     """An image that is written at `offset`, for the chip with this id."""
-    image = bytearray(b"\xff" * size)
+    # As a program does, it does not get much smaller by compression.
+    image = bytearray(random.Random(image_id).randbytes(size))
     image[:24] = struct.pack("<BBBBIB3xHBHHxxxxB", 0xE9, 1, 2, 0x20, 0x4008_0000, 0xEE, image_id, 0, 0, 0xFFFF, 0)[:24]
     table = b"".join(
         struct.pack("<HBBII16sI", 0x50AA, kind, subtype, at, length, label, 0)

@@ -38,9 +38,8 @@ class DamagedFileSystemError(FlashError):
 
 def make_file_system(files: Mapping[str, bytes], size: int) -> bytes:
     """The partition of `size` bytes with these files in it. Raises `FlashError` if it is full."""
-    system = LittleFS(
-        block_count=size // BLOCK, disk_version=_DISK_VERSION, **_AS_MICROPYTHON
-    )
+    memory = _Memory(size)
+    system = LittleFS(memory, block_count=size // BLOCK, disk_version=_DISK_VERSION, **_AS_MICROPYTHON)
     try:
         for path, content in files.items():
             folder = path.rpartition("/")[0]
@@ -54,9 +53,8 @@ def make_file_system(files: Mapping[str, bytes], size: int) -> bytes:
             f"the file system of {size // 1024} KiB can't hold {len(files)} files of "
             f"{used // 1024} KiB in all: {error}"
         ) from error
-    image = bytes(system.context.buffer)
     system.unmount()
-    return image
+    return bytes(memory.buffer)
 
 
 def read_file_system(read: Read, size: int) -> dict[str, bytes] | None:
@@ -93,6 +91,29 @@ def _files_in(system: LittleFS) -> dict[str, bytes]:
                 with system.open(path, "rb") as file:
                     found[path.lstrip("/")] = file.read()
     return found
+
+
+class _Memory(UserContext):
+    """Blocks in memory. The library's own tells its log what it writes, secrets included."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(buffsize=size)
+
+    def read(self, cfg: LFSConfig, block: int, off: int, size: int) -> bytearray:
+        del cfg
+        at = block * BLOCK + off
+        return self.buffer[at : at + size]
+
+    def prog(self, cfg: LFSConfig, block: int, off: int, data: bytes) -> int:
+        del cfg
+        at = block * BLOCK + off
+        self.buffer[at : at + len(data)] = data
+        return 0
+
+    def erase(self, cfg: LFSConfig, block: int) -> int:
+        del cfg
+        self.buffer[block * BLOCK : (block + 1) * BLOCK] = b"\xff" * BLOCK
+        return 0
 
 
 class _Partition(UserContext):

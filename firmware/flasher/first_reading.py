@@ -15,6 +15,7 @@ from urllib.request import urlopen
 from firmware.flasher.errors import FlashError
 from gateway.settings import Settings
 from ingest.errors import ConfigurationError
+from ingest.quantities import QUANTITIES
 
 _TIMEOUT_S: Final = 10
 _AGAIN_S: Final = 0.5
@@ -73,7 +74,12 @@ class GatewayApi:
             if series["quantity"] not in _OF_ITSELF
             for entry in series["readings"]
         ]
-        return min(found, key=lambda reading: reading.measured_at, default=None)
+        order = list(QUANTITIES)
+        return min(
+            found,
+            key=lambda reading: (reading.measured_at, order.index(reading.quantity)),
+            default=None,
+        )
 
     def _get(self, path: str) -> tuple[Any, Any]:
         try:

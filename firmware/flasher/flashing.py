@@ -162,7 +162,7 @@ class Flasher:
             Part(region.offset, system[:SUPERBLOCKS]),
         ]
         try:
-            board.write(parts, self.teller.bar("writing"))
+            board.write(parts, self.teller.bar("writing"), self._lost)
         except BrokenLinkError as error:
             raise BrokenLinkError(
                 f"{error}: {board.node} does not work until it is written whole; plug it in anew "
@@ -170,6 +170,9 @@ class Flasher:
             ) from error
         self.kept.forget(board.node)
         self.teller.say("written, and read back by the chip the same")
+
+    def _lost(self) -> None:
+        self.teller.say("the connection broke: plug the board in again, and it goes on by itself")
 
     def _safe_in(self, node: str) -> str:
         file = self.kept.file(node)

@@ -81,28 +81,21 @@ class SerialBoard:
             ]
         return b"".join(pieces)
 
-    def write(self, parts: Sequence[Part], progress: Progress) -> None:
+    def write(self, parts: Sequence[Part], progress: Progress, lost: Callable[[], None]) -> None:
         """Write the parts in this order, each compared with its MD5 of what the chip then reads.
 
-        Raises `BrokenLinkError` where the connection breaks: the flash holds some of it then.
+        `lost` is called where the connection breaks: what comes back within some seconds is
+        written on. Raises `BrokenLinkError` where it does not: the flash holds some of it then.
         """
-        total = sum(len(part.content) for part in parts)
-        done = 0
+        self._said.begin([len(part.content) for part in parts], progress, lost)
         with _told(self.port, f"the connection to {self.port} broke while writing"):
-            for part in parts:
-                self._said.told = _of_part(progress, done, len(part.content), total)
-                cmds.write_flash(self._esp, [(part.offset, part.content)])
-                done += len(part.content)
-            self._said.told = None
+            # All in one call, within which a connection may be replaced.
+            cmds.write_flash(self._esp, [(part.offset, part.content) for part in parts])
 
     def restart(self) -> None:
         """Let the chip start what lies on its flash. Raises `BrokenLinkError`."""
         with _told(self.port, f"the board on {self.port} did not restart: press its EN button"):
             cmds.reset_chip(self._esp, "hard-reset")
-
-
-def _of_part(progress: Progress, before: int, size: int, total: int) -> Callable[[float], None]:
-    return lambda share: progress(before + int(share * size), total)
 
 
 def _prepared(esp: ESPLoader, port: str) -> ESPLoader:
@@ -149,10 +142,20 @@ def _told(port: str, what: str) -> Iterator[None]:
 
 
 class _Quiet(EspLogBase):
-    """Says nothing; `told` gets the share of a part that is written."""
+    """Says nothing; of what esptool would say it passes on how far writing is, and that it has to
+    begin a part again.
+    """
 
     def __init__(self) -> None:
-        self.told: Callable[[float], None] | None = None
+        self._sizes: Sequence[int] = ()
+        self._finished = 0
+        self._progress: Progress | None = None
+        self._lost: Callable[[], None] | None = None
+
+    def begin(self, sizes: Sequence[int], progress: Progress, lost: Callable[[], None]) -> None:
+        """Parts of these sizes are about to be written."""
+        self._sizes, self._finished = sizes, 0
+        self._progress, self._lost = progress, lost
 
     def progress_bar(
         self,
@@ -162,13 +165,20 @@ class _Quiet(EspLogBase):
         suffix: str = "",
         bar_length: int = 30,
     ) -> None:
-        """What esptool would draw."""
+        """What esptool would draw for one part."""
         del prefix, suffix, bar_length
-        if self.told is not None and total_iters:
-            self.told(cur_iter / total_iters)
+        if self._progress is None or not total_iters or self._finished == len(self._sizes):
+            return
+        before = sum(self._sizes[: self._finished])
+        done = self._sizes[self._finished] * cur_iter // total_iters
+        self._progress(before + done, sum(self._sizes))
+        self._finished += cur_iter == total_iters
 
     def print(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing."""
+        """Nothing, but that the connection was lost."""
+        del kwargs
+        if self._lost is not None and "Lost connection" in " ".join(map(str, args)):
+            self._lost()
 
     def err(self, *args: Any, suggestion: str | None = None) -> None:
         """Nothing: what matters is raised besides."""
