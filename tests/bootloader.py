@@ -113,12 +113,16 @@ class Cable:
 def _run() -> None:
     from esp32_mock_bootloader import cli, protocol, registers, server
 
-    fuses = {int(key): value for key, value in json.loads(os.environ["BOOTLOADER_REGISTERS"]).items()}
+    fuses = {
+        int(key): value for key, value in json.loads(os.environ["BOOTLOADER_REGISTERS"]).items()
+    }
     of_profile = registers.read_reg_value
     registers.read_reg_value = lambda chip, addr: fuses.get(addr, of_profile(chip, addr))
     protocol.MOCK_FLASH_ID = int(os.environ["BOOTLOADER_FLASH_ID"])
     # It gives up on a reader that takes 50 ms for 4 KiB, which two busy cores do.
     server._CLIENT_RECV_TIMEOUT = 10.0
+    # And hangs up three seconds after the first file, whatever comes then.
+    server._FLASH_END_IDLE_SEC = 60.0
     sys.exit(cli.main())
 
 

@@ -23,7 +23,9 @@ def micropython_image(
     """An image that is written at `offset`, for the chip with this id."""
     # As a program does, it does not get much smaller by compression.
     image = bytearray(random.Random(image_id).randbytes(size))
-    image[:24] = struct.pack("<BBBBIB3xHBHHxxxxB", 0xE9, 1, 2, 0x20, 0x4008_0000, 0xEE, image_id, 0, 0, 0xFFFF, 0)[:24]
+    image[:24] = struct.pack(
+        "<BBBBIB3xHBHHxxxxB", 0xE9, 1, 2, 0x20, 0x4008_0000, 0xEE, image_id, 0, 0, 0xFFFF, 0
+    )[:24]
     table = b"".join(
         struct.pack("<HBBII16sI", 0x50AA, kind, subtype, at, length, label, 0)
         for kind, subtype, at, length, label in partitions

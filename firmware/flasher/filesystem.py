@@ -39,7 +39,9 @@ class DamagedFileSystemError(FlashError):
 def make_file_system(files: Mapping[str, bytes], size: int) -> bytes:
     """The partition of `size` bytes with these files in it. Raises `FlashError` if it is full."""
     memory = _Memory(size)
-    system = LittleFS(memory, block_count=size // BLOCK, disk_version=_DISK_VERSION, **_AS_MICROPYTHON)
+    system = LittleFS(
+        memory, block_count=size // BLOCK, disk_version=_DISK_VERSION, **_AS_MICROPYTHON
+    )
     try:
         for path, content in files.items():
             folder = path.rpartition("/")[0]

@@ -20,9 +20,7 @@ from ingest.quantities import QUANTITIES
 _TIMEOUT_S: Final = 10
 _AGAIN_S: Final = 0.5
 # What a node says of itself is no proof that a sensor is connected.
-_OF_ITSELF: Final = frozenset(
-    {"battery", "rssi", "uptime", "heap_free", "heap_largest", "outbox"}
-)
+_OF_ITSELF: Final = frozenset({"battery", "rssi", "uptime", "heap_free", "heap_largest", "outbox"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,9 +123,7 @@ class Flasher:
             packs = outbox.waiting()
             if packs:
                 self.teller.say(f"it holds {len(packs)} packs of readings, for the gateway")
-                broker = replace(
-                    self.broker, username=account.user, password=account.password
-                )
+                broker = replace(self.broker, username=account.user, password=account.password)
                 Handover(node, broker).give(packs, self.teller.bar("handing over"))
                 outbox.settle({(pack.log, pack.seq) for pack in packs})
             return replace(state, files={**state.files, **outbox.files()}), len(packs)
@@ -153,16 +151,16 @@ class Flasher:
     ) -> None:
         if state is not None:
             self.kept.keep(board.node, state)
-        blank = b"\xff" * SUPERBLOCKS
+        # Erased first and written last: in between there is no file system that could be taken for
+        # a whole one.
+        superblocks = Region(region.offset, SUPERBLOCKS)
         parts = [
-            # First and last: from now until all is there, there is no file system on it.
-            Part(region.offset, blank),
             Part(board.chip.image_offset, image.content),
             Part(region.offset + SUPERBLOCKS, system[SUPERBLOCKS:]),
             Part(region.offset, system[:SUPERBLOCKS]),
         ]
         try:
-            board.write(parts, self.teller.bar("writing"), self._lost)
+            board.write(parts, self.teller.bar("writing"), self._lost, erased=superblocks)
         except BrokenLinkError as error:
             raise BrokenLinkError(
                 f"{error}: {board.node} does not work until it is written whole; plug it in anew "

@@ -86,8 +86,9 @@ def read_partitions(table: bytes) -> tuple[Partition, ...]:
     for at in range(0, len(table) - _ENTRY.size + 1, _ENTRY.size):
         magic, kind, _, offset, size, label, _ = _ENTRY.unpack_from(table, at)
         if magic == _CHECKSUM_MAGIC:
-            is_whole = hashlib.md5(table[:at], usedforsecurity=False).digest() == (
-                table[at + 16 : at + 32]
+            is_whole = (
+                hashlib.md5(table[:at], usedforsecurity=False).digest()
+                == (table[at + 16 : at + 32])
             )
             return tuple(found) if is_whole else ()
         if magic != _ENTRY_MAGIC:

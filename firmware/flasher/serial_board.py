@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Self
 
+from esp_pylib.logger import EspLog, EspLogBase
 from esptool import cmds
 from esptool.loader import ESPLoader
 from esptool.util import FatalError, flash_size_bytes
-from esp_pylib.logger import EspLog, EspLogBase
 from serial import SerialException
 
 from firmware.flasher.chips import CHIPS, Chip, chip_named
 from firmware.flasher.errors import BrokenLinkError, FlashError
+from firmware.flasher.micropython_image import Region
 from firmware.flasher.serial_ports import require_usable
 from firmware.flasher.socket_port import SCHEME, SocketPort
 
@@ -62,9 +63,7 @@ class SerialBoard:
         said = _Quiet()
         EspLog.set_logger(said)
         with _told(port, f"no board answers on {port}: hold its BOOT button while you repeat"):
-            # Over a socket esptool takes the open port as well as its name.
-            opened = SocketPort(port) if port.startswith(SCHEME) else port
-            esp = cmds.detect_chip(opened)
+            esp = _detected(port)
         try:
             with _told(port, f"the board on {port} stopped answering: plug it in anew, repeat"):
                 board = cls(port, _prepared(esp, port), said)
@@ -81,14 +80,24 @@ class SerialBoard:
             ]
         return b"".join(pieces)
 
-    def write(self, parts: Sequence[Part], progress: Progress, lost: Callable[[], None]) -> None:
-        """Write the parts in this order, each compared with its MD5 of what the chip then reads.
+    def write(
+        self,
+        parts: Sequence[Part],
+        progress: Progress,
+        lost: Callable[[], None],
+        *,
+        erased: Region | None = None,
+    ) -> None:
+        """Erase a region, then write the parts in this order, each compared by its MD5 with what
+        the chip then reads.
 
         `lost` is called where the connection breaks: what comes back within some seconds is
         written on. Raises `BrokenLinkError` where it does not: the flash holds some of it then.
         """
         self._said.begin([len(part.content) for part in parts], progress, lost)
         with _told(self.port, f"the connection to {self.port} broke while writing"):
+            if erased is not None:
+                cmds.erase_region(self._esp, erased.offset, erased.size)
             # All in one call, within which a connection may be replaced.
             cmds.write_flash(self._esp, [(part.offset, part.content) for part in parts])
 
@@ -96,6 +105,18 @@ class SerialBoard:
         """Let the chip start what lies on its flash. Raises `BrokenLinkError`."""
         with _told(self.port, f"the board on {self.port} did not restart: press its EN button"):
             cmds.reset_chip(self._esp, "hard-reset")
+
+
+def _detected(port: str) -> ESPLoader:
+    if not port.startswith(SCHEME):
+        return cmds.detect_chip(port)
+    # Over a socket esptool takes the open port as well as its name.
+    opened = SocketPort(port)
+    try:
+        return cmds.detect_chip(opened)
+    except BaseException:
+        opened.close()
+        raise
 
 
 def _prepared(esp: ESPLoader, port: str) -> ESPLoader:

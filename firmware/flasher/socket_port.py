@@ -25,3 +25,10 @@ class SocketPort(protocol_socket.Serial):  # type: ignore[misc]
             raise PortNotOpenError
         waiting = fcntl.ioctl(self._socket, termios.FIONREAD, bytes(4))
         return int(struct.unpack("i", waiting)[0])
+
+    def close(self) -> None:
+        """Let it go, also where the other end has gone already."""
+        opened = self._socket if self.is_open else None
+        super().close()
+        if opened is not None:
+            opened.close()

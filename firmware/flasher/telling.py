@@ -40,7 +40,9 @@ class Teller:
 
     def passing(self, label: str) -> Callable[[int], None]:
         """The same for a wait: told the seconds that have passed."""
-        return lambda seconds: self._show(f"{label}: {seconds} s") if self._counts(seconds) else None
+        return lambda seconds: (
+            self._show(f"{label}: {seconds} s") if self._counts(seconds) else None
+        )
 
     def _counts(self, seconds: int) -> bool:
         return self.stream.isatty() or seconds % 10 == 0

@@ -294,4 +294,6 @@ async def test_nothing_secret_is_shown_or_left_behind(
     assert code.stat().st_mode & 0o777 == 0o600
     # In the clear the password is on the board alone.
     holders = [file for file in tmp_path.rglob("*") if file.is_file() and file.suffix != ".log"]
-    assert not [file for file in holders if config["broker"]["password"].encode() in file.read_bytes()]
+    assert not [
+        file for file in holders if config["broker"]["password"].encode() in file.read_bytes()
+    ]

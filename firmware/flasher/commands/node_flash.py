@@ -39,7 +39,9 @@ _LOOK_AGAIN_S: Final = 0.5
     epilog="Example: preau node flash --room jules-ferry/cp-a --micropython ESP32_GENERIC.bin",
     short_help="Make a node of a board, and wait for its first reading.",
 )
-@click.option("--port", help="The board's serial port, such as /dev/ttyUSB0; else the one there is.")
+@click.option(
+    "--port", help="The board's serial port, such as /dev/ttyUSB0; else the one there is."
+)
 @click.option("--room", type=ROOM, metavar="SITE/ROOM", help="Where it will hang; else still open.")
 @click.option(
     "--sensors",
@@ -196,7 +198,9 @@ def _chosen_port(ports: PortLister) -> str:
         return found[0].device
     listed = [f"{port.device} ({port.text})" for port in found]
     if not sys.stdin.isatty():
-        raise FlashError(f"several boards are plugged in, name one with --port: {', '.join(listed)}")
+        raise FlashError(
+            f"several boards are plugged in, name one with --port: {', '.join(listed)}"
+        )
     for number, line in enumerate(listed, start=1):
         click.echo(f"{number}  {line}", err=True)
     number = click.prompt("Which board", type=click.IntRange(1, len(found)), err=True)
