@@ -1,6 +1,6 @@
-"""A chip's bootloader on a TCP port, with a flash that outlives connections: `esp32-mock-bootloader`.
+"""A chip's bootloader on a TCP port, with a flash that outlives connections.
 
-Run as a program it is that bootloader, with fuses and a flash chip of our choice.
+Run as a program it is `esp32-mock-bootloader`, with fuses and a flash chip of our choice.
 """
 
 import contextlib
@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from esp32_mock_bootloader import cli, protocol, registers, server
+
 from tests.servers import Server, free_port
 
 _FLASH_ID_4_MIB = 0x0016_4020
 
 
 class Bootloader(Server):
-    """`registers` are fuses: value by address. `flash_id` is the flash chip's, size in bits 16 on."""
+    """`registers` are fuses: value by address. `flash_id` has the size in its bits 16 to 23."""
 
     def __init__(
         self,
@@ -46,8 +48,8 @@ class Bootloader(Server):
 
 
 class Cable:
-    """A way to `port` that breaks once `size` bytes have gone there, and carries all again as soon as
-    it `is_plugged`.
+    """A way to `port` that breaks once `size` bytes have gone there, and carries all again as soon
+    as it `is_plugged`.
     """
 
     def __init__(self, port: int, size: int, *, is_plugged: bool) -> None:
@@ -111,7 +113,6 @@ class Cable:
 
 
 def _run() -> None:
-    from esp32_mock_bootloader import cli, protocol, registers, server
 
     fuses = {
         int(key): value for key, value in json.loads(os.environ["BOOTLOADER_REGISTERS"]).items()

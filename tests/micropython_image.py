@@ -1,4 +1,4 @@
-"""Images that have what a flasher looks at: the header, a banner, a partition table. They don't run."""
+"""Images that have what a flasher looks at, and don't run: header, banner, partition table."""
 
 import hashlib
 import random
@@ -23,14 +23,15 @@ def micropython_image(
     """An image that is written at `offset`, for the chip with this id."""
     # As a program does, it does not get much smaller by compression.
     image = bytearray(random.Random(image_id).randbytes(size))
+    # esp_image_header_t: magic, segments, mode, size and speed, entry, pins, chip, revisions.
     image[:24] = struct.pack(
-        "<BBBBIB3xHBHHxxxxB", 0xE9, 1, 2, 0x20, 0x4008_0000, 0xEE, image_id, 0, 0, 0xFFFF, 0
-    )[:24]
+        "<4BI4B2HBHH3xB", 0xE9, 1, 2, 0x20, 0x4008_0000, 0xEE, 0, 0, 0, image_id, 0, 0, 0, 0xFFFF, 0
+    )
     table = b"".join(
         struct.pack("<HBBII16sI", 0x50AA, kind, subtype, at, length, label, 0)
         for kind, subtype, at, length, label in partitions
     )
-    table += b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(table).digest()
+    table += b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(table, usedforsecurity=False).digest()
     at = 0x8000 - offset
     image[at : at + len(table)] = table
     image[0x20000 : 0x20000 + len(banner)] = banner

@@ -16,13 +16,8 @@ SUPERBLOCKS: Final = 2 * BLOCK
 
 # MicroPython's `VfsLfs2`, as it is made at the first start of an ESP32: caches of 4 times what is
 # programmed at once. A file that is kept within the metadata must fit into that cache.
-_AS_MICROPYTHON: Final[Mapping[str, int]] = {
-    "block_size": BLOCK,
-    "read_size": 32,
-    "prog_size": 32,
-    "cache_size": 128,
-    "lookahead_size": 32,
-}
+_READ: Final = 32
+_CACHE: Final = 128
 # Read by every MicroPython that nodes run; 2.1 is not by older ones.
 _DISK_VERSION: Final = 0x0002_0000
 _MAGIC: Final = b"littlefs"
@@ -39,9 +34,9 @@ class DamagedFileSystemError(FlashError):
 def make_file_system(files: Mapping[str, bytes], size: int) -> bytes:
     """The partition of `size` bytes with these files in it. Raises `FlashError` if it is full."""
     memory = _Memory(size)
-    system = LittleFS(
-        memory, block_count=size // BLOCK, disk_version=_DISK_VERSION, **_AS_MICROPYTHON
-    )
+    system = _system(memory, size)
+    system.format()
+    system.mount()
     try:
         for path, content in files.items():
             folder = path.rpartition("/")[0]
@@ -68,7 +63,7 @@ def read_file_system(read: Read, size: int) -> dict[str, bytes] | None:
     if not _has_superblock(read):
         return None
     context = _Partition(read, size)
-    system = LittleFS(context, mount=False, block_count=size // BLOCK, **_AS_MICROPYTHON)
+    system = _system(context, size)
     try:
         system.mount()
         files = _files_in(system)
@@ -77,6 +72,21 @@ def read_file_system(read: Read, size: int) -> dict[str, bytes] | None:
         raise DamagedFileSystemError(f"the board's file system is damaged: {error}") from error
     context.raise_failure()
     return files
+
+
+def _system(context: UserContext, size: int) -> LittleFS:
+    """Not mounted yet; its blocks are where `context` has them."""
+    return LittleFS(
+        context,
+        mount=False,
+        block_size=BLOCK,
+        block_count=size // BLOCK,
+        read_size=_READ,
+        prog_size=_READ,
+        cache_size=_CACHE,
+        lookahead_size=_READ,
+        disk_version=_DISK_VERSION,
+    )
 
 
 def _has_superblock(read: Read) -> bool:

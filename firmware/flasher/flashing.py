@@ -182,9 +182,9 @@ def _room_for(image: MicroPythonImage, flash_size: int) -> Region:
     if image.chip.image_offset + len(image.content) > region.offset:
         raise FlashError("the image of MicroPython reaches into the file system: it is no image")
     if region.offset + region.size > flash_size or region.size < SMALLEST_FILE_SYSTEM:
+        left = max(0, flash_size - region.offset)
         raise FlashError(
-            f"a flash of {flash_size // 1024} KiB leaves {max(0, flash_size - region.offset) // 1024}"
-            f" KiB beside MicroPython, and a node needs {SMALLEST_FILE_SYSTEM // 1024}: take a "
-            "board with 4 MiB"
+            f"a flash of {flash_size // 1024} KiB leaves {left // 1024} KiB beside MicroPython, "
+            f"and a node needs {SMALLEST_FILE_SYSTEM // 1024}: take a board with 4 MiB"
         )
     return region

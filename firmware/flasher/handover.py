@@ -30,8 +30,8 @@ Key = tuple[str, int]
 
 
 class Handover:
-    """One node's way to the gateway. `receipted` grows while `give` runs and is right after it, also
-    where that has failed.
+    """One node's way to the gateway. `receipted` grows while `give` runs and is right after it,
+    also where that has failed.
     """
 
     def __init__(self, node: str, broker: BrokerAddress, patience_s: float = 30.0) -> None:

@@ -83,7 +83,8 @@ class OldOutbox:
 
     def _run(self, verb: str, given: str = "") -> str:
         program = Path(node_outbox.__file__)
-        command = [sys.executable, "-I", program, SOURCES, self._node, str(self._size), verb]
+        command: list[str | Path] = [sys.executable, "-I", program, SOURCES]
+        command += [self._node, str(self._size), verb]
         try:
             done = subprocess.run(  # noqa: S603 - our program, our files
                 command,
@@ -100,7 +101,7 @@ class OldOutbox:
             raise FlashError(
                 f"the board's outbox can't be read ({reason}); --discard gives up what is in it"
             ) from error
-        return done.stdout
+        return str(done.stdout)
 
 
 def _pack(found: Mapping[str, Any]) -> WaitingPack:

@@ -154,7 +154,7 @@ def _require_open(esp: ESPLoader) -> None:
 
 @contextmanager
 def _told(port: str, what: str) -> Iterator[None]:
-    """What esptool and the port raise, as a `BrokenLinkError` of one line that begins with `what`."""
+    """What esptool and the port raise, as a `BrokenLinkError` of one line, `what` first."""
     try:
         yield
     except (FatalError, SerialException, OSError) as error:

@@ -35,8 +35,9 @@ vfs.mount(flash, "/")
 vfs.mount(vfs.VfsPosix("/"), "/host")
 os.chdir("/")
 os.putenv("BOARD_RTC_MEMORY", "/host" + os.getenv("BOARD_RTC_MEMORY"))
-sys.path[:] = ["/host" + p if p.startswith("/") else p for p in sys.path if p != os.getenv("BOARD_ROM")]
+paths = [path for path in sys.path if path != os.getenv("BOARD_ROM")]
+sys.path[:] = ["/host" + path if path.startswith("/") else path for path in paths]
 sys.modules.pop("rom", None)
-del flash, vfs, Flash
+del flash, vfs, Flash, paths
 
 import rom  # noqa: E402, F401

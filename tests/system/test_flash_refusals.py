@@ -12,7 +12,7 @@ from firmware.flasher.account import TownAccounts
 from firmware.flasher.board_state import KeptStates
 from firmware.flasher.errors import BrokenLinkError, FlashError
 from firmware.flasher.estate_entry import EstateEntry
-from firmware.flasher.filesystem import make_file_system
+from firmware.flasher.filesystem import make_file_system, read_file_system
 from firmware.flasher.flashing import Flashed, Flasher
 from firmware.flasher.node_files import Surroundings
 from firmware.flasher.serial_board import Part, SerialBoard
@@ -22,6 +22,7 @@ from gateway.settings import load_settings
 from ingest.errors import ConfigurationError
 from tests.bootloader import Bootloader
 from tests.micropython_image import micropython_image, with_vfs
+from tests.node_outbox import outbox_with
 from tests.servers import free_port, running
 
 NODE = "240ac4e29526"
@@ -166,7 +167,7 @@ def test_without_image_it_is_told_where_to_get_one(bench, tmp_path):
     object.__setattr__(flasher, "images", [])
     with (
         chip(tmp_path) as server,
-        pytest.raises(FlashError, match="no MicroPython for ESP32 is at hand: fetch its .bin"),
+        pytest.raises(FlashError, match="no MicroPython for ESP32 is at hand: fetch its"),
     ):
         bench.flash(server, flasher)
 
@@ -207,7 +208,7 @@ def test_a_chip_of_another_kind_is_refused(bench, tmp_path):
 def test_where_nothing_answers_it_says_which_button_to_hold(bench, tmp_path):
     port = free_port()
     with (
-        pytest.raises(BrokenLinkError, match="no board answers on .*hold its BOOT button") as told,
+        pytest.raises(BrokenLinkError, match=r"no board answers on .*hold its BOOT button") as told,
         SerialBoard.connected(f"socket://127.0.0.1:{port}"),
     ):
         pass
@@ -257,7 +258,7 @@ def test_a_file_system_that_can_t_be_read_is_given_up_only_when_told(bench, tmp_
     with chip(tmp_path) as server:
         bench.flash(server)
         put(server, Part(0x200000, b"\xff" * 8 + b"littlefs" + b"\xff" * 4080 + b"\xff" * 4096))
-        with pytest.raises(FlashError, match="damaged.*--discard gives it up"):
+        with pytest.raises(FlashError, match=r"damaged.*--discard gives it up"):
             bench.flash(server)
         assert bench.flash(server, bench.flasher(discard=True)).node == NODE
 
@@ -276,9 +277,6 @@ def _file_system(server: Bootloader) -> bytes:
 
 def keep_a_pack(bench: Bench, server: Bootloader, folder: Path) -> None:
     """Have the board hold a pack that was never sent."""
-    from firmware.flasher.filesystem import read_file_system
-    from tests.node_outbox import outbox_with
-
     with SerialBoard.connected(server.url) as board:
         files = read_file_system(lambda at, size: board.read(0x200000 + at, size), 0x200000)
     assert files is not None

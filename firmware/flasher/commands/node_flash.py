@@ -108,7 +108,7 @@ def command(
     work = _Work(flasher, api, wait_s, told, as_json=as_json)
     if batch:
         return _batch(work, usb_ports)
-    return work.do(port or _chosen_port(usb_ports))
+    return work.do(port or chosen_port(usb_ports))
 
 
 def _flasher(
@@ -190,7 +190,11 @@ class _Work:
         return None
 
 
-def _chosen_port(ports: PortLister) -> str:
+def chosen_port(ports: PortLister) -> str:
+    """The port of the one board there is, or of the one that the person at the terminal names.
+
+    Raises `FlashError`.
+    """
     found = ports()
     if not found:
         raise FlashError("no board is plugged in: use a cable that carries data, or give --port")
@@ -211,7 +215,7 @@ def _batch(work: _Work, ports: PortLister) -> int:
     """Flash what is plugged in, then what comes, until Ctrl-C. A board that fails stops nobody."""
     failed = 0
     try:
-        for port in _coming(ports):
+        for port in boards_coming(ports):
             try:
                 failed += work.do(port) != 0
             except PreauError as error:
@@ -223,13 +227,12 @@ def _batch(work: _Work, ports: PortLister) -> int:
     return 1 if failed else 0
 
 
-def _coming(ports: PortLister) -> Iterator[str]:
+def boards_coming(ports: PortLister, pause_s: float = _LOOK_AGAIN_S) -> Iterator[str]:
     """Each port once for each time that it appears."""
     there: set[str] = set()
     while True:
         now = {port.device for port in ports()}
-        for device in sorted(now - there):
-            yield device
+        yield from sorted(now - there)
         # What was unplugged meanwhile may come again.
         there = now
-        time.sleep(_LOOK_AGAIN_S)
+        time.sleep(pause_s)
