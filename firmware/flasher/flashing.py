@@ -108,7 +108,13 @@ class Flasher:
     def _account(self, node: str, state: BoardState | None) -> Account:
         if self.accounts is None:
             return Account(self.broker.username, self.broker.password, is_new=state is None)
-        return self.accounts.of(node, None if state is None else state.password)
+        account = self.accounts.of(node, None if state is None else state.password)
+        if account.is_new and self.accounts.pid_file is None:
+            self.teller.say(
+                "have Mosquitto reload now, it has a new account: systemctl reload mosquitto, or "
+                "docker compose kill -s HUP mosquitto"
+            )
+        return account
 
     def _handed_over(
         self, node: str, account: Account, state: BoardState | None

@@ -10,12 +10,14 @@ from esptool.targets import CHIP_DEFS
 
 from firmware.flasher.account import TownAccounts
 from firmware.flasher.board_state import KeptStates
+from firmware.flasher.commands.node_flash import Work, flash_batch
 from firmware.flasher.errors import BrokenLinkError, FlashError
 from firmware.flasher.estate_entry import EstateEntry
 from firmware.flasher.filesystem import make_file_system, read_file_system
 from firmware.flasher.flashing import Flashed, Flasher
 from firmware.flasher.node_files import Surroundings
 from firmware.flasher.serial_board import Part, SerialBoard
+from firmware.flasher.serial_ports import Port
 from firmware.flasher.telling import Teller
 from gateway.mqtt.address import BrokerAddress
 from gateway.settings import load_settings
@@ -268,6 +270,26 @@ def test_a_board_with_another_program_is_overwritten(bench, tmp_path):
     with chip(tmp_path) as server:
         put(server, Part(0x1000, micropython_image()), Part(0x200000, others))
         assert bench.flash(server).is_new
+
+
+def test_a_board_of_a_batch_that_fails_stops_no_other(bench, tmp_path, capsys):
+    c3 = tmp_path / "c3.bin"
+    c3.write_bytes(micropython_image(5, 0))
+    flasher = bench.flasher()
+    object.__setattr__(flasher, "images", [bench.image, c3])
+    gone = f"socket://127.0.0.1:{free_port()}"
+    with chip(tmp_path) as one, chip(tmp_path, "esp32c3") as other:
+        seen = iter([[one.url], [one.url, gone, other.url]])
+
+        def ports() -> list[Port]:
+            if (now := next(seen, None)) is None:
+                raise KeyboardInterrupt
+            return [Port(url, "") for url in now]
+
+        work = Work(flasher, None, 1, flasher.teller, as_json=False)
+        assert flash_batch(work, ports) == 1
+    assert f"preau: {gone}: no board answers" in capsys.readouterr().err
+    assert bench.estate.read_text().count("[[node]]") == 2
 
 
 def _file_system(server: Bootloader) -> bytes:

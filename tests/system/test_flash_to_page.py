@@ -278,10 +278,7 @@ async def test_nothing_secret_is_shown_or_left_behind(
     flash = town.flash_arguments(bootloader.url, "--json", "--no-wait")
     seen = await asyncio.to_thread(
         subprocess.run,
-        [
-            *["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "10000"],
-            *town.command("-vv", *flash),
-        ],
+        [*STRACE, *town.command("-vv", *flash)],
         capture_output=True,
         text=True,
         check=True,

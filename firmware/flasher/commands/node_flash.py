@@ -105,9 +105,9 @@ def command(
     told = teller(as_json=as_json)
     flasher = _flasher(settings, wishes, room, images, told, discard=discard)
     api = None if no_wait else GatewayApi(gateway_url(gateway, settings))
-    work = _Work(flasher, api, wait_s, told, as_json=as_json)
+    work = Work(flasher, api, wait_s, told, as_json=as_json)
     if batch:
-        return _batch(work, usb_ports)
+        return flash_batch(work, usb_ports)
     return work.do(port or chosen_port(usb_ports))
 
 
@@ -147,7 +147,7 @@ def _flasher(
     )
 
 
-class _Work:
+class Work:
     """What is done with each board, and what is said at its end."""
 
     def __init__(
@@ -211,7 +211,7 @@ def chosen_port(ports: PortLister) -> str:
     return found[number - 1].device
 
 
-def _batch(work: _Work, ports: PortLister) -> int:
+def flash_batch(work: Work, ports: PortLister) -> int:
     """Flash what is plugged in, then what comes, until Ctrl-C. A board that fails stops nobody."""
     failed = 0
     try:
