@@ -4,12 +4,14 @@ it gets it once the board holds its program. Boards are not known here.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from gateway.settings import Settings
 from ingest.errors import ConfigurationError
 from ingest.estate.editor import EstateEditor
 from ingest.estate.load import load_estate
-from ingest.estate.model import Estate
+from ingest.estate.model import Node
 from ingest.estate.rooms import find_room
 
 
@@ -17,8 +19,8 @@ from ingest.estate.rooms import find_room
 class EstateEntry:
     """Where nodes that are flashed now go; without `room` they are declared and placed later."""
 
-    editor: EstateEditor
-    estate: Estate
+    file: Path
+    zone: ZoneInfo
     room: str | None
 
     @classmethod
@@ -26,11 +28,11 @@ class EstateEntry:
         """Raises `ConfigurationError` where there is no such estate or room."""
         estate = load_estate(settings.estate_file, settings.zone)
         ref = None if room is None else find_room(estate, room).ref
-        return cls(EstateEditor(settings.estate_file, settings.zone), estate, ref)
+        return cls(settings.estate_file, settings.zone, ref)
 
     def require_possible(self, node: str) -> None:
         """Raise `ConfigurationError` for a node that was taken out of service and gets no room."""
-        known = self.estate.node(node)
+        known = self._known(node)
         if known is not None and known.removed is not None and self.room is None:
             raise ConfigurationError(
                 f"{node} is out of service: say with --room where it is to be from now on"
@@ -39,8 +41,13 @@ class EstateEntry:
     def write(self, node: str, model: str) -> str:
         """Have the node in the estate; what was done, for people. Raises what the editor raises."""
         now = datetime.now(UTC).replace(second=0, microsecond=0)
-        if self.estate.node(node) is None:
-            return self.editor.add(node, since=now, room=self.room, model=model).said
+        editor = EstateEditor(self.file, self.zone)
+        if self._known(node) is None:
+            return editor.add(node, since=now, room=self.room, model=model).said
         if self.room is not None:
-            return self.editor.place(node, self.room, now).said
+            return editor.place(node, self.room, now).said
         return "is in the estate already"
+
+    def _known(self, node: str) -> Node | None:
+        # Read anew for each board: a batch goes on for hours.
+        return load_estate(self.file, self.zone).node(node)
