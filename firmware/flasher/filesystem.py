@@ -18,8 +18,9 @@ SUPERBLOCKS: Final = 2 * BLOCK
 # programmed at once. A file that is kept within the metadata must fit into that cache.
 _READ: Final = 32
 _CACHE: Final = 128
-# Read by every MicroPython that nodes run; 2.1 is not by older ones.
-_DISK_VERSION: Final = 0x0002_0000
+# Read by every MicroPython; a newer one makes 2.1 of it as soon as it writes.
+_OLDEST_VERSION: Final = 0x0002_0000
+_ANY_VERSION: Final = 0
 _MAGIC: Final = b"littlefs"
 _MAGIC_AT: Final = 8
 
@@ -34,7 +35,7 @@ class DamagedFileSystemError(FlashError):
 def make_file_system(files: Mapping[str, bytes], size: int) -> bytes:
     """The partition of `size` bytes with these files in it. Raises `FlashError` if it is full."""
     memory = _Memory(size)
-    system = _system(memory, size)
+    system = _system(memory, size, _OLDEST_VERSION)
     system.format()
     system.mount()
     try:
@@ -63,7 +64,7 @@ def read_file_system(read: Read, size: int) -> dict[str, bytes] | None:
     if not _has_superblock(read):
         return None
     context = _Partition(read, size)
-    system = _system(context, size)
+    system = _system(context, size, _ANY_VERSION)
     try:
         system.mount()
         files = _files_in(system)
@@ -74,7 +75,7 @@ def read_file_system(read: Read, size: int) -> dict[str, bytes] | None:
     return files
 
 
-def _system(context: UserContext, size: int) -> LittleFS:
+def _system(context: UserContext, size: int, disk_version: int) -> LittleFS:
     """Not mounted yet; its blocks are where `context` has them."""
     return LittleFS(
         context,
@@ -85,7 +86,7 @@ def _system(context: UserContext, size: int) -> LittleFS:
         prog_size=_READ,
         cache_size=_CACHE,
         lookahead_size=_READ,
-        disk_version=_DISK_VERSION,
+        disk_version=disk_version,
     )
 
 
