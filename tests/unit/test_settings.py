@@ -124,19 +124,8 @@ def test_mistakes_of_all_places_are_told_together_each_with_its_place(
     monkeypatch.setenv("PREAU_STORE__GROUP_MS", "soon")
     monkeypatch.setenv("PREAU_BROKRE__HOST", "x")
 
-    sections = [
-        "data",
-        "broker",
-        "http",
-        "store",
-        "forwarder",
-        "share",
-        "estate",
-        "pki",
-        "nodes",
-        "micropython",
-    ]
-    sections += ["ui", "time"]
+    sections = ["data", "broker", "http", "store", "forwarder", "share", "estate"]
+    sections += ["firmware", "pki", "ui", "time"]
     variables = ", ".join(f"PREAU_{section.upper()}" for section in sections)
     zone = "is no time zone known here, such as Europe/Paris"
     assert sorted(problems_of(None, http={"host": "a b"})) == [
