@@ -6,17 +6,8 @@ machine, so that a town whose first key is lost or stolen can still reach its no
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Final
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
 from gateway.atomic_file import PUBLIC, make_folder, read_private, write_atomically
 from gateway.firmware.bundle import Bundle, signed_message
@@ -47,11 +38,11 @@ class FirmwareKeys:
         if self.exist or (self.folder / KEY).exists():
             raise ConfigurationError(f"{self.folder} holds firmware keys already; they are kept")
         make_folder(self.folder, is_private=True)
-        pair = (Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate())
-        for name, key in zip((KEY, SPARE), pair, strict=True):
-            write_atomically(self.folder / name, _pem(key))
+        pair = [_signature().new_key() for _ in range(2)]
+        for name, (pem, _) in zip((KEY, SPARE), pair, strict=True):
+            write_atomically(self.folder / name, pem)
         # Last: without it there are no keys, and `create` says what lies there.
-        public = b"".join(_raw(key.public_key()) for key in pair)
+        public = b"".join(public for _, public in pair)
         write_atomically(self.folder / PUBLIC_KEYS, public, mode=PUBLIC)
 
     def public_keys(self) -> bytes:
@@ -72,44 +63,29 @@ class FirmwareKeys:
 
         Raises `ConfigurationError`, also where no node would know the key.
         """
-        key = _load(key_file or self.folder / KEY)
+        file = key_file or self.folder / KEY
         known = self.public_keys()
-        if _raw(key.public_key()) not in (known[:_RAW], known[_RAW:]):
+        try:
+            signature, public = _signature().sign(
+                read_private(file), signed_message(bundle.manifest)
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"{file} holds no key that can be used: {error}") from error
+        if public not in (known[:_RAW], known[_RAW:]):
             held = self.folder / PUBLIC_KEYS
-            raise ConfigurationError(f"{key_file or KEY} is neither of the two in {held}")
-        signature = key.sign(signed_message(bundle.manifest))
+            raise ConfigurationError(f"{file} is neither of the two in {held}")
         return Bundle(bundle.release, bundle.manifest, signature, bundle.files)
 
     def is_signed(self, bundle: Bundle) -> bool:
         """Whether one of the two keys has signed this bundle. Raises `ConfigurationError`."""
-        known = self.public_keys()
-        return any(_verifies(known[at : at + _RAW], bundle) for at in (0, _RAW))
-
-
-def _verifies(public: bytes, bundle: Bundle) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(
-            bundle.signature, signed_message(bundle.manifest)
+        known, message = self.public_keys(), signed_message(bundle.manifest)
+        return any(
+            _signature().verifies(known[at : at + _RAW], bundle.signature, message)
+            for at in (0, _RAW)
         )
-    except InvalidSignature:
-        return False
-    return True
 
 
-def _pem(key: Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _signature() -> ModuleType:
+    from gateway.firmware import signature  # noqa: PLC0415 - the service hardly ever needs it
 
-
-def _raw(key: Ed25519PublicKey) -> bytes:
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def _load(file: Path) -> Ed25519PrivateKey:
-    pem = read_private(file)
-    try:
-        key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"{file} holds no private key that can be read") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigurationError(f"{file} holds no Ed25519 key")
-    return key
+    return signature
