@@ -33,6 +33,7 @@ from gateway.endpoint import Endpoint, is_loopback, parse_endpoint, public_addre
 from gateway.mqtt.address import BrokerAddress
 from gateway.secret_file import read_secret
 from gateway.settings_forwarder import ForwarderSettings
+from gateway.settings_nodes import MicroPythonSettings, NodesSettings
 from gateway.settings_sources import DELIMITER, PREFIX, GivenSettings, Paths
 from ingest.estate.problems import Problem, ProblemsError, told_errors
 from ingest.estate.source import Source, read_source
@@ -61,6 +62,10 @@ _PATHS: Final[Paths] = MappingProxyType(
         ("forwarder", "password_file"): None,
         ("forwarder", "token_file"): None,
         ("forwarder", "tls_ca"): None,
+        ("nodes", "wifi_password_file"): None,
+        ("nodes", "mosquitto_dir"): None,
+        ("nodes", "mosquitto_pid_file"): None,
+        ("micropython", "file"): None,
     }
 )
 
@@ -222,6 +227,8 @@ class Settings(_Section):
     estate: EstateSettings = EstateSettings()
     firmware: FirmwareSettings = FirmwareSettings()
     pki: PkiSettings = PkiSettings()
+    nodes: NodesSettings = NodesSettings()
+    micropython: tuple[MicroPythonSettings, ...] = ()
     ui: UiSettings = UiSettings()
     time: TimeSettings = TimeSettings()
 
@@ -232,6 +239,17 @@ class Settings(_Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"{twice[0]!r} is the name of several; each needs one of its own")
+        return value
+
+    @field_validator("micropython")
+    @classmethod
+    def _a_chip_once(
+        cls, value: tuple[MicroPythonSettings, ...]
+    ) -> tuple[MicroPythonSettings, ...]:
+        chips = [image.chip for image in value]
+        twice = sorted({chip for chip in chips if chips.count(chip) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} has several images; each chip has one")
         return value
 
     @property

@@ -125,7 +125,7 @@ def test_mistakes_of_all_places_are_told_together_each_with_its_place(
     monkeypatch.setenv("PREAU_BROKRE__HOST", "x")
 
     sections = ["data", "broker", "http", "store", "forwarder", "share", "estate"]
-    sections += ["firmware", "pki", "ui", "time"]
+    sections += ["firmware", "pki", "nodes", "micropython", "ui", "time"]
     variables = ", ".join(f"PREAU_{section.upper()}" for section in sections)
     zone = "is no time zone known here, such as Europe/Paris"
     assert sorted(problems_of(None, http={"host": "a b"})) == [
