@@ -78,6 +78,8 @@ class Child:
 
     async def start(self) -> None:
         """Return once it listens. Raises `ChildEndedError`."""
+        if self.is_running:
+            raise RuntimeError(f"{self._command[0]} runs already")
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,

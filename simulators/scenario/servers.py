@@ -7,7 +7,7 @@ knows no nodes.
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -196,17 +196,16 @@ async def running(wanted: Wanted, clock: ScenarioClock, estate: Path) -> AsyncIt
         file.write_text(settings.model_dump_json(), encoding="utf-8")
         command = [sys.executable, "-m", wanted.gateway_module, str(file), str(clock.file)]
         servers.gateway = Child(command, settings.http.port, wanted.folder / "gateway.log")
-    try:
+    # Each is ended whatever the end of another comes to.
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(broker.stop)
         await broker.start()
         if influx is not None:
+            stack.push_async_callback(influx.stop)
             await influx.start()
+        stack.push_async_callback(servers.stop_gateway)
         await servers.start_gateway()
         yield servers
-    finally:
-        await servers.stop_gateway()
-        if influx is not None:
-            await influx.stop()
-        await broker.stop()
 
 
 def _settings(
