@@ -77,6 +77,15 @@ def waking_from_sleep_is_no_crash():
     assert slots.read()["crashes"] == 0
 
 
+def power_that_comes_is_no_crash():
+    """Who unplugs a node three times has not made it crash."""
+    _on_trial()
+    machine.cause = machine.PWRON_RESET
+    for _ in range(9):
+        assert _start() == ("app", "b")
+    assert slots.read()["crashes"] == 0
+
+
 def when_both_crash_safe_mode_runs_now_from_one_now_from_the_other():
     _on_trial()
     starts = [_start() for _ in range(9)]
@@ -106,7 +115,7 @@ def a_way_back_that_is_not_whole_is_none():
 
 def a_version_that_writes_what_the_old_one_can_not_read_can_not_go_back():
     _on_trial()
-    slot_changes.confirm({"outbox": (1, 2), "settings": (1, 1)})
+    slot_changes.confirm({"outbox": (2, 3), "settings": (1, 1)})
     assert slots.read()["back"] is None
     assert slots.read()["run"] == "b"
 
