@@ -19,6 +19,8 @@ class Control:
     token: str
     base_url: str | None
     """Where nodes reach the page; `None` where the settings don't tell."""
+    has_tls: bool = False
+    """Whether what is said to the broker is encrypted."""
 
     def offer(self, bundle: str) -> dict[str, Any]:
         """The fields of the command `update` for a bundle of the shelf.

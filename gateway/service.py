@@ -275,6 +275,7 @@ def _web_context(settings: Settings, parts: _Parts) -> WebContext:
             shelf=Shelf(settings.data.dir),
             token=keep_token(settings.data.dir),
             base_url=base_url_of(settings),
+            has_tls=settings.broker.tls_ca is not None,
         ),
         clock_ms=parts.clock_ms,
         language=settings.ui.language,

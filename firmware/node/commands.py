@@ -1,4 +1,5 @@
-"""What a node does when told to: identify itself, restart, send its log, calibrate CO2, update.
+"""What a node does when told to: identify itself, restart, send its log, calibrate CO2, update,
+take a new password.
 
 Loaded for each command that `command_log` has taken. It knows `app`'s parts, and nothing of topics.
 """
@@ -56,6 +57,8 @@ async def _perform(app, command):
     if do == "update":
         seldom.load("update").offer(app, command)
         return _restart()  # It is carried on with a heap that is whole again.
+    if do == "rotate":
+        return seldom.run("passwords", "take", app.link, command.get("password"))
     if do == "calibrate_co2":
         return await _calibrate_co2(app, command)
     raise CommandError("unknown command {!r}".format(do))

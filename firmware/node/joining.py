@@ -9,6 +9,7 @@ import time
 import seldom
 from diary import note
 from micropython import const
+from mqtt import MqttError
 
 _JOIN_TIMEOUT_MS = const(20_000)
 # With what was cached; then as if nothing were.
@@ -65,8 +66,29 @@ async def connect(link, client, will, topics):
     tls = broker.get("tls", False)
     port = broker.get("port", 8883 if tls else 1883)
     context = seldom.run("trust", "tls_context", broker.get("ca", [])) if tls else None
-    user, password = broker.get("user") or link.node, broker.get("password")
-    await seldom.wait(
-        "mqtt_open", "connect", client, host, port, user, password, will, context, topics
-    )
+    user = broker.get("user") or link.node
+    known = seldom.run("passwords", "known", broker.get("password"))
+    for password in known:
+        link.password = password
+        try:
+            await seldom.wait(
+                "mqtt_open", "connect", client, host, port, user, password, will, context, topics
+            )
+            break
+        except MqttError as error:
+            if password == known[-1]:
+                raise
+            # While it is being changed either may be the one in force.
+            note("link: with the other password,", error)
+            await _hang_up(client)
     note("link: connected to {}:{}".format(host, port))
+    if link.password == known[0] and len(known) > 1:
+        asyncio.create_task(seldom.load("passwords").prove(link, client))  # noqa: RUF006
+
+
+async def _hang_up(client):
+    """Frees the socket of a client that was refused, for its next try."""
+    if client.opened:
+        client.opened = False
+        client.writer.close()
+        await client.writer.wait_closed()

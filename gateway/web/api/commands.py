@@ -18,9 +18,11 @@ Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class CommandRequest(Answer, forbid_unknown_fields=True):
-    """What a node is to do. `ppm` is for `calibrate_co2`; `bundle` and `trial_s` for `update`."""
+    """What a node is to do. `ppm` is for `calibrate_co2`; `bundle` and `trial_s` for `update`;
+    `password` for `rotate`.
+    """
 
-    do: Literal["identify", "restart", "send_log", "calibrate_co2", "update"]
+    do: Literal["identify", "restart", "send_log", "calibrate_co2", "update", "rotate"]
     timeout_s: Timeout = 30.0
     """How long to wait for the node and its reply; afterwards the command is void."""
     ppm: Annotated[int, msgspec.Meta(ge=400, le=2000)] | None = None
@@ -28,6 +30,8 @@ class CommandRequest(Answer, forbid_unknown_fields=True):
     """A signed bundle of the data folder, by its file name."""
     trial_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 600
     """Seconds of broker session after which a new version without receipt is given up."""
+    password: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """128 random bits as hex digits. It is handed to the node and kept nowhere."""
 
 
 async def command(request: web.Request) -> web.Response:
@@ -68,6 +72,12 @@ def _fields(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
         if asked.bundle is None:
             raise bad_request("update needs bundle, a file of firmware/ in the data folder")
         return request.app[CONTEXT].control.offer(asked.bundle) | {"trial_s": asked.trial_s}
+    if asked.do == "rotate":
+        if asked.password is None:
+            raise bad_request("rotate needs password, 32 hex digits")
+        if not request.app[CONTEXT].control.has_tls:
+            raise bad_request("rotate needs TLS to the broker: set broker.tls_ca in preau.toml")
+        return {"password": asked.password}
     return {}
 
 

@@ -17,6 +17,7 @@ _HEAPS = {
     "check_outbox": "512k",
     "check_damage": "256k",
     "check_clock": "256k",
+    "check_passwords": "512k",
 }
 
 
