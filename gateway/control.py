@@ -6,6 +6,7 @@ from typing import Any
 from gateway.endpoint import Endpoint
 from gateway.firmware.shelf import Shelf
 from gateway.node_commands import CommandDesk
+from gateway.retained import RetainedDesk
 from gateway.settings import Settings
 from ingest.errors import ConfigurationError
 
@@ -15,6 +16,7 @@ class Control:
     """Commands, bundles, and the token without which nobody is heard."""
 
     commands: CommandDesk
+    retained: RetainedDesk
     shelf: Shelf
     token: str
     base_url: str | None

@@ -37,6 +37,7 @@ from gateway.node_settings import SettingsDesk
 from gateway.nodes import NodeRegistry
 from gateway.presence import PresenceDesk, stored_presences
 from gateway.readers import ReaderPool
+from gateway.retained import RetainedDesk
 from gateway.settings import Settings
 from gateway.share import ShareKeeper, client_id_of, gateway_name_of, share_of
 from gateway.upkeep import Upkeep
@@ -171,6 +172,7 @@ class _Parts:
     upkeep: Upkeep
     desk: PresenceDesk
     commands: CommandDesk
+    retained: RetainedDesk
     wishes: SettingsDesk
     nodes: NodeRegistry
     latest: LatestReadings
@@ -193,7 +195,14 @@ def _build(
 ) -> _Parts:
     nodes, latest = memory.nodes, memory.latest
     metrics, health, changes = Metrics(), Health(), Changes()
-    desk = PresenceDesk(session, nodes, metrics, clock_ms)
+    retained = RetainedDesk(session)
+    desk = PresenceDesk(
+        session,
+        nodes,
+        metrics,
+        clock_ms,
+        lambda said: retained.heard(said.node, online=said.online),
+    )
     commands = CommandDesk(session, nodes, clock_ms)
     may_store = asyncio.Event()
     intake = Intake(
@@ -244,6 +253,7 @@ def _build(
         upkeep=upkeep,
         desk=desk,
         commands=commands,
+        retained=retained,
         wishes=SettingsDesk(session, nodes, share.view, share.is_own, settings.data.dir),
         nodes=nodes,
         latest=latest,
@@ -272,6 +282,7 @@ def _web_context(settings: Settings, parts: _Parts) -> WebContext:
         metrics=parts.metrics.exposition,
         control=Control(
             commands=parts.commands,
+            retained=parts.retained,
             shelf=Shelf(settings.data.dir),
             token=keep_token(settings.data.dir),
             base_url=base_url_of(settings),

@@ -228,6 +228,12 @@ class CommandAnswer(Answer):
     state: str | None
 
 
+class ForgetAnswer(Answer):
+    """The broker retains nothing of this node any more."""
+
+    node: str
+
+
 class HealthAnswer(Answer):
     """Whether the service does its job; `problems` are sentences by topic."""
 

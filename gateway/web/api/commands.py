@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.api_token import is_bearer
 from gateway.node_commands import NoReplyError, Reply
-from gateway.web.api.answers import Answer, CommandAnswer
+from gateway.web.api.answers import Answer, CommandAnswer, ForgetAnswer
 from gateway.web.context import CONTEXT
 from gateway.web.problem import ApiProblem, bad_request, json_response, not_found
 from ingest.topics import is_node_id
@@ -37,8 +37,7 @@ class CommandRequest(Answer, forbid_unknown_fields=True):
 async def command(request: web.Request) -> web.Response:
     """`POST /api/v1/nodes/{node}/commands`"""
     context = request.app[CONTEXT]
-    if not is_bearer(request.headers.get("Authorization"), context.control.token):
-        raise ApiProblem(401, "Unauthorized", "send the token of the data folder's api.token")
+    _require_token(request)
     node = request.match_info["node"]
     known = context.nodes.get(node) is not None or context.estate().node(node) is not None
     if not is_node_id(node) or not known:
@@ -51,6 +50,23 @@ async def command(request: web.Request) -> web.Response:
     except NoReplyError as error:
         raise ApiProblem(504, "No reply", str(error)) from error
     return json_response(_answer(reply))
+
+
+async def forget(request: web.Request) -> web.Response:
+    """`POST /api/v1/nodes/{node}/forget`"""
+    control = request.app[CONTEXT].control
+    _require_token(request)
+    node = request.match_info["node"]
+    # One that was taken out of the estate is known to nobody any more.
+    if not is_node_id(node):
+        raise not_found(f"{node[:40]!r} is no node id")
+    control.retained.forget(node)
+    return json_response(ForgetAnswer(node=node))
+
+
+def _require_token(request: web.Request) -> None:
+    if not is_bearer(request.headers.get("Authorization"), request.app[CONTEXT].control.token):
+        raise ApiProblem(401, "Unauthorized", "send the token of the data folder's api.token")
 
 
 async def _read(request: web.Request) -> CommandRequest:
