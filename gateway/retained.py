@@ -1,9 +1,9 @@
 """Clears what the broker retains of a node that is out of service: its presence and its settings.
 
-A node that is thrown out leaves a last will behind, after it was cleared perhaps: so whatever it
-says of being gone is cleared again, until it is heard alive. It decides about no node itself.
+Which nodes are, it is told. It decides about none itself, and knows no accounts.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from gateway.mqtt.session import Session
@@ -14,10 +14,12 @@ _RETAINED: Final = ("presence", "settings")
 
 
 class RetainedDesk:
-    """Clears retained topics, and keeps those of nodes that were cleared clear."""
+    """Clears retained topics, and keeps those of nodes that are out of service clear."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, is_removed: Callable[[str], bool]) -> None:
         self._session = session
+        self._is_removed = is_removed
+        # Removed a moment ago: the estate in force may not say so yet.
         self._forgotten: set[str] = set()
 
     def forget(self, node: str) -> None:
@@ -27,8 +29,12 @@ class RetainedDesk:
         self._forgotten.add(node)
 
     def heard(self, node: str, *, online: bool) -> None:
-        """A presence of `node` has come."""
-        if online:
+        """A presence of `node` has come. Where the broker was not told to throw it out, its last
+        will comes after all was cleared.
+        """
+        if self._is_removed(node):
+            self._clear(node)
+        elif online:
             self._forgotten.discard(node)
         elif node in self._forgotten:
             self._clear(node)

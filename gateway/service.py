@@ -195,7 +195,12 @@ def _build(
 ) -> _Parts:
     nodes, latest = memory.nodes, memory.latest
     metrics, health, changes = Metrics(), Health(), Changes()
-    retained = RetainedDesk(session)
+
+    def is_removed(node: str) -> bool:
+        declared = share.view().node(node)
+        return declared is not None and declared.removed is not None
+
+    retained = RetainedDesk(session, is_removed)
     desk = PresenceDesk(
         session,
         nodes,

@@ -219,7 +219,7 @@ class TownService:
         )
         return Control(
             commands=CommandDesk(session, self.nodes, lambda: self.now_ms),
-            retained=RetainedDesk(session),
+            retained=RetainedDesk(session, lambda _: False),
             shelf=Shelf(self.folder / "data"),
             token=TOKEN,
             base_url="http://127.0.0.1:8080",
