@@ -32,6 +32,7 @@ class PresenceDesk:
         nodes: NodeRegistry,
         metrics: Metrics,
         clock_ms: Callable[[], int],
+        *,
         heard: Callable[[Presence], None],
         retained_per_second: int = RETAINED_PER_SECOND,
     ) -> None:

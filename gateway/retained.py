@@ -42,4 +42,5 @@ class RetainedDesk:
     def _clear(self, node: str) -> bool:
         # An empty retained message is how a topic is cleared (MQTT 3.1.1 §3.3.1.3).
         topics = [topic_of(node, kind) for kind in _RETAINED]
-        return all([self._session.publish(topic, b"", qos=1, retain=True) for topic in topics])
+        taken = [self._session.publish(topic, b"", qos=1, retain=True) for topic in topics]
+        return all(taken)

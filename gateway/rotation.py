@@ -68,7 +68,8 @@ class Rotation:
             unknown = [node for node in nodes if node not in accounts.hashes]
             if unknown:
                 raise ConfigurationError(
-                    f"{', '.join(unknown)}: no account in {accounts.file}; type: preau broker config"
+                    f"{', '.join(unknown)}: no account in {accounts.file}; "
+                    "type: preau broker config"
                 )
             return {node: self._begun(node) or self._begin(node) for node in nodes}
 
@@ -127,7 +128,9 @@ class Rotation:
             reload_broker(self.pid_file)
             self.tell("the broker was told the new passwords")
         else:
-            self.tell("now have Mosquitto reload: systemctl reload mosquitto; waiting for the nodes")
+            self.tell(
+                "now have Mosquitto reload: systemctl reload mosquitto; waiting for the nodes"
+            )
 
     async def _confirm(self, node: str, password: str) -> None:
         """Returns once the node is connected with it. Raises `PreauError`."""

@@ -206,7 +206,7 @@ def _build(
         nodes,
         metrics,
         clock_ms,
-        lambda said: retained.heard(said.node, online=said.online),
+        heard=lambda said: retained.heard(said.node, online=said.online),
     )
     commands = CommandDesk(session, nodes, clock_ms)
     may_store = asyncio.Event()

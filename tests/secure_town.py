@@ -24,8 +24,8 @@ PREAU = Path(sys.executable).with_name("preau")
 class SecureTown:
     """Made by `secure_town`. `settings` are the gateway's, by file and environment."""
 
-    def __init__(self, folder: Path, nodes: tuple[str, ...]) -> None:
-        self.broker = TownBroker(folder / "town", nodes)
+    def __init__(self, folder: Path, broker: TownBroker) -> None:
+        self.broker = broker
         self.gateway = Gateway(folder / "gateway", self.broker.port)
         self.gateway.environment |= {
             "PREAU_BROKER__USERNAME": GATEWAY,
@@ -109,10 +109,13 @@ class SecureTown:
 @asynccontextmanager
 async def secure_town(folder: Path, *nodes: str) -> AsyncIterator[SecureTown]:
     """Broker and gateway run until the end."""
-    town = SecureTown(folder, nodes or (NODE,))
-    with running(town.broker), running(town.gateway):
-        await eventually(town.gateway.is_well, what="the gateway is not connected")
-        yield town
+    broker = TownBroker(folder / "town", nodes or (NODE,))
+    with running(broker):
+        # Only now: a port that nobody listens on may be given twice.
+        town = SecureTown(folder, broker)
+        with running(town.gateway):
+            await eventually(town.gateway.is_well, what="the gateway is not connected")
+            yield town
 
 
 def password_of(board: VirtualBoard) -> str:

@@ -55,10 +55,10 @@ def take(link, password):
         raise ValueError("password is not 32 hex digits")
     if password == link.password:
         return {"state": "in_use"}
-    before = [link.password]
+    kept = [password, link.password]
     # A change that was begun and not ended: the broker may know that one by now.
-    before.extend(other for other in _read() if other not in (password, link.password))
-    text = json.dumps([password] + before[: _KEPT - 1])
+    kept.extend(other for other in _read() if other not in kept[:2])
+    text = json.dumps(kept[:_KEPT])
     try:
         _write(FILE, "{}\n{:08x}\n".format(text, binascii.crc32(text.encode())))
     except OSError as error:

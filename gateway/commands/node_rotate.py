@@ -63,9 +63,9 @@ def command(
     wait_s: float,
     settings_file: Path | None,
 ) -> int:
-    """Give NODEs new passwords: each keeps the new one beside the old, then the broker changes, then
-    the node drops the old one. No step locks a node out; break it off when you like and type it
-    again. The service must be running, and its broker use TLS.
+    """Give NODEs new passwords: each keeps the new one beside the old, then the broker changes,
+    then the node drops the old one. No step locks a node out; break it off when you like and type
+    it again. The service must be running, and its broker use TLS.
 
     Exits 1 where a node was not there or has not come back; what was begun is kept for the next
     time. No password is shown.

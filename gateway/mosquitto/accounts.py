@@ -1,7 +1,8 @@
 """The accounts of the broker: hashes in Mosquitto's password file, plain ones in a file for each.
 
 A password is in the clear in one place only, `<user>.password`, until it has been handed to its
-client, or `<user>.rotate` while it takes another's place. Two processes may not change accounts at once. Whom an account belongs to it must not know.
+client, or `<user>.rotate` while it takes another's place. Two processes may not change accounts at
+once. Whom an account belongs to it must not know.
 """
 
 import fcntl
