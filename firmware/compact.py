@@ -1,4 +1,5 @@
-"""Shortens the private names of the firmware before it is compiled, so that files share them.
+"""Shortens the private names of the firmware, and those of arguments, before it is compiled, so
+that files share them.
 
 MicroPython keeps every name that it has ever loaded, in tables that double: the one for the 640
 after the first 630 takes 7 KiB of heap in one piece. Private names (one leading underscore) are
@@ -7,6 +8,7 @@ Python's tokens and nothing of boards.
 """
 
 import ast
+import builtins
 import io
 import keyword
 import string
@@ -22,9 +24,12 @@ Sources = Mapping[Path, str]
 def compact(sources: Sources) -> dict[Path, str]:
     """The same modules, private names shortened alike wherever they stand. Lines stay where they
     are. A private name in a text (`getattr(x, "_y")`) would not be found: it raises ValueError.
+    Arguments keep their names where anything else has the same, or passes them by name.
     """
     used = {path: _private_names(path, text) for path, text in sources.items()}
-    short = _short_names(_meeting(sources, used))
+    trees = [ast.parse(text) for text in sources.values()]
+    local = _local_names(trees)
+    short = _short_names([*_meeting(sources, used), *_meeting_in_functions(trees, local)])
     return {path: _renamed(text, short) for path, text in sources.items()}
 
 
@@ -56,6 +61,57 @@ def _meeting(sources: Sources, used: Mapping[Path, set[str]]) -> list[set[str]]:
                 names |= used[paths[module]]
         meeting.append(names)
     return meeting
+
+
+def _local_names(trees: Iterable[ast.Module]) -> set[str]:
+    """Names of arguments that nothing but arguments and variables of functions has."""
+    arguments: set[str] = set()
+    others: set[str] = set(dir(builtins))
+    for tree in trees:
+        for node in ast.walk(tree):
+            match node:
+                case ast.arg(arg=name):
+                    arguments.add(name)
+                case ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+                    others.add(name)
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                    others.add(node.name)
+                case ast.alias():
+                    others.update(node.name.split("."), [node.asname or node.name])
+                case ast.ImportFrom(module=str(module)):
+                    others.update(module.split("."))
+                case ast.Global() | ast.Nonlocal():
+                    others.update(node.names)
+                case ast.Constant(value=str(text)):
+                    others.add(text)
+        others |= _names_outside_functions(tree)
+    return {name for name in arguments - others if not name.startswith("_")}
+
+
+def _names_outside_functions(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            names |= _names_outside_functions(node)
+    return names
+
+
+def _meeting_in_functions(trees: Iterable[ast.Module], local: set[str]) -> Iterator[set[str]]:
+    """Of each function those names that must differ: attributes are apart from variables. The
+    compiler puts constants in for their names all over the file, so these meet all of them.
+    """
+    for tree in trees:
+        top = {name for name in _names_outside_functions(tree) if _is_private(name)}
+        for node in ast.walk(tree):
+            name = getattr(node, "arg", getattr(node, "id", None))
+            if name in local:
+                yield {name, *top}
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+                names |= {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)}
+                yield {name for name in names if name in local or _is_private(name)}
 
 
 def _bases(tree: ast.Module) -> Iterator[str]:

@@ -32,7 +32,7 @@ _SAMPLE_GRACE_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
 _PACK_SIZE = const(768)
 _COLLECT_EVERY = const(4096)
-_LONG_PRESS_TICKS = const(15)
+_PERFORM_TRIES = const(5)
 
 # Names are never given back: MicroPython keeps them in tables that double. These modules' names
 # come first, while there is a piece of the heap that is large enough.
@@ -97,28 +97,23 @@ class App:
             self._pack = bytearray(size)
 
     def _describe(self):
-        state = seldom.load("sensor_report").describe(self.sensors)
-        state.update({"boots": self._boots, "reset": self._reset})
-        if self.update:
-            state["update"] = self.update
-        state["uptime"] = self._uptime_s()
-        if self.link.rssi_dbm is not None:
-            state["rssi"] = self.link.rssi_dbm
-        if self.clock.drift_ppm is not None:
-            state["drift_ppm"] = self.clock.drift_ppm
-        return state
+        return seldom.run("sensor_report", "describe_node", self, self._boots, self._reset)
 
-    def _uptime_s(self) -> int:
+    def uptime_s(self) -> int:
+        """Seconds since this start."""
         return int(time.time()) - self._started_s
 
     async def _perform(self, command):
-        # Loaded for each command and dropped again: most nodes never get one.
-        gc.collect()
-        reply, afterwards = await seldom.load("commands").carry_out(self, command)
-        # Before it is sent, and before what follows: a restart must find it done.
-        kept = {"ok": True} if "log" in reply else reply
-        seldom.run("command_log", "remember", command["id"], kept)
-        return reply, afterwards
+        for _ in range(_PERFORM_TRIES):
+            try:
+                # Loaded for each command and dropped again: most nodes never get one.
+                commands = seldom.load("commands")
+            except MemoryError:
+                # Nothing is done yet, and what is under way gives its room back.
+                await asyncio.sleep_ms(1000)
+            else:
+                return await commands.carry_out(self, command)
+        return {"id": command["id"], "ok": False, "error": "no memory for it"}, None
 
     # -- sampling --------------------------------------------------------------------------
 
@@ -164,7 +159,7 @@ class App:
         if rssi_dbm is not None:
             health.append((number("rssi"), rssi_dbm))
         if self._cycle % self.settings.health_every == 0:
-            health.append((number("uptime"), self._uptime_s()))
+            health.append((number("uptime"), self.uptime_s()))
             gc.collect()
             health.append((number("heap_free"), gc.mem_free()))
             # Outside MicroPython's heap, where TLS lives.
@@ -220,23 +215,8 @@ class App:
             tasks.append(seldom.load("ntp").ask_until_known(self))
         configured = self.settings.wifi and self.settings.brokers[0].get("host")
         if not configured or self.settings.button is not None:
-            tasks.append(self._setup_loop(not configured))
+            tasks.append(seldom.load("setup_asked").wait(self, not configured))
         await asyncio.gather(*tasks)
-
-    async def _setup_loop(self, wanted: bool):
-        """The set-up network: when nothing is configured, and when a long press asks for it."""
-        button = self.settings.button
-        while True:
-            if wanted:
-                await seldom.wait("portal", "open_for_a_while", self)
-            if button is None:
-                return
-            held = 0
-            while held < _LONG_PRESS_TICKS:
-                await asyncio.sleep_ms(200)
-                # Pressed, it connects the pin to ground.
-                held = 0 if machine.Pin(button, machine.Pin.IN).value() else held + 1
-            wanted = True
 
 
 def _name_early():

@@ -29,7 +29,10 @@ def _lines():
 
 
 def remember(identity: str, reply: dict):
-    """Puts down the reply to a command, which is empty while it is under way."""
+    """Puts down the reply to a command, which is empty while it is under way. A log is too long to
+    be kept: it is told anew.
+    """
+    kept = {"ok": True} if "log" in reply else reply
     others = sum(1 for known, _ in _lines() if known != identity)
     with open(_FILE + ".new", "w") as file:
         for known, text in _lines():
@@ -38,9 +41,21 @@ def remember(identity: str, reply: dict):
             if others < _KEPT:
                 file.write(known + "\t" + text)
             others -= 1
-        file.write("{}\t{}\n".format(identity, json.dumps(reply)))
+        file.write("{}\t{}\n".format(identity, json.dumps(kept)))
         file.flush()
     os.rename(_FILE + ".new", _FILE)
+
+
+def encode(reply: dict) -> list:
+    """A reply as JSON, in pieces: a log of 16 lines is not to need 1.6 KiB of heap in one."""
+    lines = reply.pop("log", None)
+    if lines is None:
+        return [json.dumps(reply).encode()]
+    pieces = [json.dumps(reply)[:-1].encode(), b', "log": [']
+    for index, line in enumerate(lines):
+        pieces.append((json.dumps(line) if not index else ", " + json.dumps(line)).encode())
+    pieces.append(b"]}")
+    return pieces
 
 
 def accept(command, waiting, running):
@@ -56,7 +71,7 @@ def accept(command, waiting, running):
     if len(waiting) >= _QUEUED_MAX:
         raise ValueError("too many at once, {} is dropped".format(identity))
     for known, text in _lines():
-        # The log only reads, and is too long to be kept.
+        # To tell the log again changes nothing.
         if known == identity and do != "send_log":
             reply = json.loads(text) or {"ok": False, "error": "interrupted, perhaps half done"}
             reply["id"] = identity

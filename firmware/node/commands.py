@@ -30,7 +30,7 @@ async def carry_out(app, command):
             reply.update(result)
         else:
             afterwards = result
-    except (CommandError, ValueError) as error:
+    except (CommandError, ValueError, MemoryError) as error:
         reply = {"id": command["id"], "ok": False, "error": str(error)[:_ERROR_MAX]}
     note("command", command["do"], "ok" if reply["ok"] else reply["error"])
     return reply, afterwards

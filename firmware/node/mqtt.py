@@ -65,12 +65,15 @@ class Client:
 
     async def publish(self, topic: str, payload, retain: bool = False):
         """Writes one QoS 1 publish; waits only while 8 are unacknowledged. The broker's
-        acknowledgement is watched by `run`: it says nothing about the gateway.
+        acknowledgement is watched by `run`: it says nothing about the gateway. A list as `payload`
+        is sent piece by piece: for the whole there may be no room.
         """
+        pieces = payload if isinstance(payload, list) else (payload,)
+        size = sum(len(piece) for piece in pieces)
         packet_id = await self._claim_id()
         head = _text(topic) + struct.pack(">H", packet_id)
         first = bytes((_PUBLISH | 0x02 | (1 if retain else 0),))
-        await self._send(first + _length(len(head) + len(payload)) + head, payload)
+        await self._send(first + _length(len(head) + size) + head, *pieces)
 
     async def _claim_id(self) -> int:
         while len(self._unacked) >= _UNACKED_MAX and not self._failure:

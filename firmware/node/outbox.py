@@ -286,23 +286,6 @@ class Outbox:
                 first = seq
         return first
 
-    def _unfetched(self, index: int) -> int:
-        """How many packs of a segment were not fetched yet; `index` counts from the oldest."""
-        at = self._scan[0] // SEGMENT_SIZE - self.oldest
-        if index < at:
-            return 0
-        done = self._scan[1] if index == at else self._firsts[index]
-        return self._firsts[index] + self._counts[index] - done
-
-    def older_logs(self):
-        """The logs before this one of which packs are still held."""
-        logs = {self.log_of(position) for position in self.open}
-        for index, log in enumerate(self._logs):
-            if log != self.log and log not in logs and self._unfetched(index):
-                logs.add(log)
-        logs.discard(self.log)
-        return logs
-
     def lose(self, position: int):
         """Gives up an open pack that can no longer be read; counted in `dropped`."""
         self.dropped += 1

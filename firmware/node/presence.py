@@ -1,7 +1,8 @@
 """What a node says of itself, as JSON. Loaded when it is said and dropped again.
 
-It must not know when that is, nor topics.
+It reads what an `Outbox` holds. It must not know when that is, nor topics.
 """
+# ruff: noqa: SLF001 - a part of `outbox` is here, for the heap's sake
 
 import gc
 import json
@@ -12,6 +13,7 @@ from release import FIRMWARE
 
 # More than that and nothing is said of older logs, for then nothing is concluded from it.
 _LOGS_MAX = const(16)
+_SEGMENT_SIZE = const(4096)
 
 
 def encode(hello: str, settings, outbox, said) -> bytes:
@@ -32,13 +34,32 @@ def encode(hello: str, settings, outbox, said) -> bytes:
         "outbox": outbox.held,
         "heap_free": gc.mem_free(),
     }
-    logs = outbox.older_logs()
+    logs = older_logs(outbox)
     if len(logs) <= _LOGS_MAX:
         state["older"] = ["{:08x}".format(log) for log in sorted(logs)]
     if settings.error:
         state["settings_error"] = settings.error
     state.update(said)
     return json.dumps(state).encode()
+
+
+def older_logs(box):
+    """The logs before this one of which packs are still held."""
+    logs = {box.log_of(position) for position in box.open}
+    for index, log in enumerate(box._logs):
+        if log != box.log and log not in logs and _unfetched(box, index):
+            logs.add(log)
+    logs.discard(box.log)
+    return logs
+
+
+def _unfetched(box, index: int) -> int:
+    """How many packs of a segment were not fetched yet; `index` counts from the oldest."""
+    at = box._scan[0] // _SEGMENT_SIZE - box.oldest
+    if index < at:
+        return 0
+    done = box._scan[1] if index == at else box._firsts[index]
+    return box._firsts[index] + box._counts[index] - done
 
 
 def encode_asleep(hello: str, next_wake, awake_ms: int, radio_ms: int) -> bytes:

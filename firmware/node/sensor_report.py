@@ -1,4 +1,4 @@
-"""What presence says of the sensors. Loaded for it and dropped again.
+"""What presence says of the sensors and of the node around them. Loaded for it and dropped again.
 
 It must not know topics.
 """
@@ -23,4 +23,19 @@ def describe(sensors) -> dict:
             co2.append(about)
     if co2:
         state["co2"] = co2
+    return state
+
+
+def describe_node(app, boots: int, reset: str) -> dict:
+    """All that presence says besides the session's own."""
+    state = describe(app.sensors)
+    state["boots"] = boots
+    state["reset"] = reset
+    state["uptime"] = app.uptime_s()
+    if app.update:
+        state["update"] = app.update
+    if app.link.rssi_dbm is not None:
+        state["rssi"] = app.link.rssi_dbm
+    if app.clock.drift_ppm is not None:
+        state["drift_ppm"] = app.clock.drift_ppm
     return state

@@ -204,5 +204,8 @@ class Session:
             reply, afterwards = await self._perform(command)
         finally:
             self._running = ""
-        await client.publish(self._base + "replies", json.dumps(reply).encode())
+        # Before it is sent, and before what follows: a restart must find it done.
+        seldom.run("command_log", "remember", command["id"], reply)
+        said = seldom.run("command_log", "encode", reply)
+        await client.publish(self._base + "replies", said)
         return afterwards

@@ -18,10 +18,21 @@ def _single(value):
     return value
 
 
+def _has_float(value):
+    if isinstance(value, dict):
+        return any(_has_float(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_has_float(item) for item in value)
+    return isinstance(value, float)
+
+
 def loads(text):
-    return _single(ujson.loads(text))
+    value = ujson.loads(text)
+    # A copy is heap that the chip does not need.
+    return _single(value) if _has_float(value) else value
 
 
 def dumps(value, separators=None):
-    value = _single(value)
+    if _has_float(value):
+        value = _single(value)
     return ujson.dumps(value, separators=separators) if separators else ujson.dumps(value)

@@ -1,6 +1,7 @@
 """Private names become short and few; what a program does stays the same."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,30 @@ def test_a_derived_class_shares_no_name_with_its_base() -> None:
 
 
 def test_public_names_texts_and_comments_stay() -> None:
-    text = 'def f(x, __y=1):\n    """_x"""\n    _ = "__y"  # _z\n    return x\n'
+    text = 'x = 2\ndef f(x, __y=1):\n    """_x"""\n    _ = "__y"  # _z\n    return x\n'
     assert shortened(one=text)["one"] == text
+
+
+def test_arguments_of_functions_share_few_names() -> None:
+    short = shortened(
+        one="def f(first, other):\n    return first - other\n\ndef g(last): return last\n"
+    )
+    scope: dict[str, Any] = {}
+    exec(short["one"], scope)  # noqa: S102 - our own text
+    assert (scope["f"](5, 2), scope["g"](1)) == (3, 1)
+    assert "def g(_a)" in short["one"]
+    assert not any(name in short["one"] for name in ("first", "other", "last"))
+
+
+def test_an_argument_keeps_its_name_where_it_is_passed_by_name() -> None:
+    text = "def f(first):\n    return first\n\nf(first=1)\n"
+    assert shortened(one=text)["one"] == text
+
+
+def test_no_variable_is_called_like_a_constant_of_its_file() -> None:
+    """MicroPython puts the constant's value in for the name wherever it stands."""
+    short = shortened(one="_ONE = const(1)\n\ndef f(first):\n    return first\n")
+    assert short["one"].split(" ")[0] not in short["one"].split("def f")[1]
 
 
 def test_a_private_name_in_a_text_is_refused() -> None:

@@ -172,13 +172,13 @@ async def test_thresholds_and_hours_are_settings(power: Power, wire: Wire) -> No
         settings = {"version": 1, "light_orange_ppm": 1000, "opening_hours": "Tu 08:00-09:00"}
         await node.ask("show", 900, WINTER)
         assert wire.surroundings.leds[LIGHT] == [ORANGE]
-        assert await node.ask("update", settings)
+        assert await node.ask("update", settings) == [True, None]
         await node.ask("show", 900, WINTER)
         assert wire.surroundings.leds[LIGHT] == [OFF]
         await node.ask("show", 900, WINTER - 86_400 - 7200)
         assert wire.surroundings.leds[LIGHT] == [GREEN]
         refused = await node.ask("update", {"version": 2, "opening_hours": "Mo 9-10"})
-        assert refused == {"error": "'9' is no time"}
+        assert refused == [True, "'9' is no time"]
 
 
 async def test_light_is_dark_outside_the_hours_once_the_time_is_known(

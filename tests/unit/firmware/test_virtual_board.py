@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from simulators.board.program import HEAP, HEAP_WITH_WIRES, SOURCES, Program, find_compiler
+from simulators.board.program import (
+    HEAP,
+    HEAP_OF_PROGRAM,
+    HEAP_WITH_WIRES,
+    SOURCES,
+    Program,
+    find_compiler,
+)
 from tests.unit.firmware.conftest import Drive
 from tests.unit.firmware.micropython import run_micropython
 
@@ -83,10 +90,14 @@ except ValueError as error:
     assert answer == ["pins 34~39 do not have pull-up or pull-down circuitry"]
 
 
-async def test_a_wired_board_has_no_more_heap_than_its_stand_ins_take(run: Drive) -> None:
+@pytest.mark.parametrize(("board", "heap"), [("plain", HEAP), ("wires", HEAP_WITH_WIRES)])
+async def test_a_board_has_no_more_heap_than_96k_and_what_its_stand_ins_take(
+    run: Drive, board: str, heap: str
+) -> None:
     """On the chip they lie in ROM; here they are in the heap, beside the program's 96 KiB."""
-    (taken,) = await run("stand_ins_heap.py")
-    assert (int(HEAP_WITH_WIRES[:-1]) - int(HEAP[:-1])) * 1024 <= int(taken)
+    assert HEAP_OF_PROGRAM == "96k"
+    (taken,) = await run("stand_ins_heap.py", board)
+    assert (int(heap[:-1]) - int(HEAP_OF_PROGRAM[:-1])) * 1024 <= int(taken)
 
 
 # Before the application is loaded, in its place, or while nothing else is: see "Updates" in

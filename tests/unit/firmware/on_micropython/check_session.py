@@ -67,18 +67,27 @@ class _App:
     led = None
     turns = 0
     bus_lock = asyncio.Lock()
+    # Its one sensor, and the driver of that.
+    started = True
+    name = "scd4x@0x62"
 
     @staticmethod
     def now():
         return UNIX
 
     @staticmethod
-    async def recalibrate(target_ppm):
+    def changed():
+        pass
+
+    @staticmethod
+    async def calibrate(target_ppm):
         _App.turns += 1
         return _App.turns
 
 
-_App.settings = _App.clock = _App.sensors = _App
+_App.settings = _App.clock = _App.sensors = _App.session = _App.driver = _App
+_App.all = [_App]
+_App.calibrated = {}
 
 
 def _session():
@@ -142,7 +151,7 @@ def the_last_16_ids_are_answered_again_and_not_done_again():
 
     _App.turns = 0
     first = [carried_out(number) for number in range(20)]
-    assert first[19] == {"id": "c19", "ok": True, "correction_ppm": 20}
+    assert first[19] == {"id": "c19", "ok": True, "sensor": "scd4x@0x62", "correction_ppm": 20}
     # As after a restart: all that is known lies on flash.
     assert [carried_out(number) for number in range(4, 20)] == first[4:]
     assert _App.turns == 20

@@ -48,7 +48,7 @@ class Node:
         return await calibration.calibrate(self.sensors, ppm, now, name)
 
     async def update(self, settings):
-        return self.settings.update(settings)
+        return self.settings.update(settings), self.settings.error
 
     async def skip(self, seconds):
         time._TICKS += seconds * 1000

@@ -1,0 +1,73 @@
+"""What `guard` does about a version on trial: tells of it, confirms it, gives it up. Loaded for
+each of these and dropped.
+"""
+
+import json
+
+import machine
+import seldom
+from diary import note
+from mqtt import MqttError
+from release import FIRMWARE
+
+
+def begin(app):
+    """(on trial, seconds of session used up, seconds there are); None for the last where nothing
+    is to be watched, as no folder runs.
+    """
+    state = seldom.load("slots").read()
+    if state["run"] is None:
+        return False, 0, None
+    _show(app, state)
+    return state["trial"], state["tried_s"], state.get("trial_s", 600)
+
+
+async def tell(app):
+    """Once a session stands: another reply to the command, which says how it went so far."""
+    update = app.update
+    update["told"] = True
+    state = update["state"]
+    if state in ("trial", "confirmed", "fetching"):
+        reply = {"id": update.get("id"), "ok": True, "state": state}
+    else:
+        reply = {"id": update.get("id"), "ok": False, "state": state, "error": update.get("error")}
+    try:
+        topic = "preau/v1/{}/replies".format(app.node)
+        await app.link.client.publish(topic, json.dumps(reply).encode())
+    except MqttError as error:
+        update["told"] = False
+        note("update: not told:", error)
+        return
+    if state in ("refused", "rolled_back", "confirmed"):
+        seldom.load("slot_changes").told()
+
+
+def confirm(app):
+    """The first receipt has come."""
+    changes = seldom.load("slot_changes")
+    changes.confirm(changes.formats())
+    note("update: confirmed", FIRMWARE)
+    _show(app, seldom.load("slots").read())
+
+
+def _show(app, state):
+    app.update = state.get("update")
+    if app.update:
+        app.session.changed()
+
+
+def give_up(why):
+    """Goes back to the version before, by a restart, where there is one."""
+    slots = seldom.load("slots")
+    state = slots.read()
+    note("update: given up,", why)
+    if state["back"] is None:
+        # Nothing to go back to: what runs is all there is.
+        state["trial"] = False
+        slots.save(state)
+        return
+    slots.go_back(state, why)
+    # Giving up is no crash; the start that follows is counted.
+    state["crashes"] = 0
+    slots.save(state)
+    machine.reset()
