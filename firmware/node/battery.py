@@ -7,6 +7,7 @@ of power there is garbage. Readings lie on flash.
 
 import asyncio
 import binascii
+import os
 import struct
 import time
 
@@ -67,17 +68,26 @@ async def wake(app, started_ms):
     samples, failures, app.link.cached = _restore() or [255, 0, None]
     await app.sample()
     samples += 1
+    in_folders = "slot.json" in os.listdir()
+    if in_folders:
+        await seldom.wait("battery_slots", "begin", app)
+    session_s = 0
     # A network that is not there costs more than all the rest: it is tried less and less often.
     if samples >= settings.wifi_every << failures:
-        served = await _radio(app, started_ms)
+        on_ms = time.ticks_ms()
+        served = await _radio(app, started_ms, in_folders)
+        if served:
+            session_s = 1 + time.ticks_diff(time.ticks_ms(), on_ms) // 1000
         failures = 0 if served else min(failures + 1, _FAILURES_MAX)
         samples = 0
     _keep(samples, failures, app.link.cached)
+    if in_folders and seldom.run("battery_slots", "rest", session_s):
+        machine.reset()
     awake_ms = time.ticks_diff(time.ticks_ms(), started_ms)
     machine.deepsleep(max(1000, settings.interval_s * 1000 - awake_ms))
 
 
-async def _radio(app, started_ms) -> bool:
+async def _radio(app, started_ms, in_folders) -> bool:
     """Sends what there is; whether the gateway answered. Bounded, whatever happens."""
     link, session = app.link, app.session
     on_ms = time.ticks_ms()
@@ -85,6 +95,8 @@ async def _radio(app, started_ms) -> bool:
     try:
         await _until_done(app, attempt, on_ms)
         client = link.client
+        if client and in_folders:
+            await seldom.wait("battery_slots", "tell", app)
         if client:
             await _say_asleep(app, client, started_ms, on_ms)
         _remember_network(link)

@@ -32,7 +32,7 @@ class NodeRefusedError(TransientError):
 )
 @click.argument("node")
 @click.argument("name", type=click.Choice(list(_NAMES)), metavar="COMMAND")
-@click.option("--ppm", type=click.IntRange(400, 2000), help="The CO2 that the air around it holds.")
+@click.option("--ppm", type=click.IntRange(400, 450), help="The CO2 that the air around it holds.")
 @click.option(
     "--wait",
     "wait_s",

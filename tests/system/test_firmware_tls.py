@@ -73,7 +73,7 @@ async def test_a_node_refuses_a_broker_of_another_authority(
 async def test_a_node_refuses_a_broker_of_another_name(tmp_path: Path, broker: TownBroker) -> None:
     """Signed by the town, but for another machine: whoever holds that certificate is no broker."""
     trusted = node_file(broker.folder / "preau-pki")
-    async with board_trusting(tmp_path, broker, trusted, "127.0.0.2") as board:
+    async with board_trusting(tmp_path, broker, trusted, "127.1") as board:
         await eventually(lambda: sum("does not match" in x for x in board.output) >= 2)
         assert not any("connected" in line for line in board.output), list(board.output)
 
@@ -85,7 +85,7 @@ async def test_the_next_broker_is_asked_when_the_first_is_none_of_ours(
     board = board_trusting(tmp_path, broker, trusted)
     account = {"user": NODE, "password": broker.password(NODE), "port": broker.port}
     tls = account | {"tls": True, "ca": ["ca.der"]}
-    board.configure(brokers=[tls | {"host": "127.0.0.2"}, tls | {"host": "localhost"}])
+    board.configure(brokers=[tls | {"host": "127.1"}, tls | {"host": "localhost"}])
     async with board:
         await eventually(lambda: any("connected to localhost" in line for line in board.output))
     assert any("does not match" in line for line in board.output)

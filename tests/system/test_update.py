@@ -118,6 +118,20 @@ async def test_an_update_is_fetched_tried_and_confirmed(
     assert not any("defect" in line or "Traceback" in line for line in board.output)
 
 
+async def test_a_node_on_batteries_takes_an_update_between_two_sleeps(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    board.configure(life="battery", wifi_every=1)
+    build(gateway, "1.0.1")
+    async with board:
+        await eventually(lambda: any("time is known" in line for line in board.output))
+        told = await preau_beside(gateway, "node", "update", NODE)
+        assert "done: 1 nodes run 1.0.1" in told, "\n".join([told, *board.output])
+        assert (await said(gateway))["asleep"], await said(gateway)
+        await nothing_is_missing(gateway)
+    assert not any("defect" in line or "Traceback" in line for line in board.output)
+
+
 async def test_a_version_that_crashes_at_start_goes_back_by_itself(
     gateway: Gateway, board: VirtualBoard
 ) -> None:

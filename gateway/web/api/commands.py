@@ -6,10 +6,12 @@ import msgspec
 from aiohttp import web
 
 from gateway.api_token import is_bearer
+from gateway.firmware.bundle import BundleError
 from gateway.node_commands import NoReplyError, Reply
 from gateway.web.api.answers import Answer, CommandAnswer, ForgetAnswer
 from gateway.web.context import CONTEXT
 from gateway.web.problem import ApiProblem, bad_request, json_response, not_found
+from ingest.errors import ConfigurationError
 from ingest.topics import is_node_id
 
 _BODY_MAX: Final = 4096
@@ -25,7 +27,7 @@ class CommandRequest(Answer, forbid_unknown_fields=True):
     do: Literal["identify", "restart", "send_log", "calibrate_co2", "update", "rotate"]
     timeout_s: Timeout = 30.0
     """How long to wait for the node and its reply; afterwards the command is void."""
-    ppm: Annotated[int, msgspec.Meta(ge=400, le=2000)] | None = None
+    ppm: Annotated[int, msgspec.Meta(ge=400, le=450)] | None = None
     bundle: str | None = None
     """A signed bundle of the data folder, by its file name."""
     trial_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 600
@@ -82,19 +84,27 @@ async def _read(request: web.Request) -> CommandRequest:
 def _fields(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
     if asked.do == "calibrate_co2":
         if asked.ppm is None:
-            raise bad_request("calibrate_co2 needs ppm, what the air holds: 400 to 2000")
+            raise bad_request("calibrate_co2 needs ppm, what the air holds: 400 to 450")
         return {"ppm": asked.ppm}
     if asked.do == "update":
         if asked.bundle is None:
             raise bad_request("update needs bundle, a file of firmware/ in the data folder")
-        return request.app[CONTEXT].control.offer(asked.bundle) | {"trial_s": asked.trial_s}
+        try:
+            offer = request.app[CONTEXT].control.offer(asked.bundle)
+        except (ConfigurationError, BundleError) as error:
+            raise bad_request(str(error)) from error
+        return offer | {"trial_s": asked.trial_s}
     if asked.do == "rotate":
-        if asked.password is None:
-            raise bad_request("rotate needs password, 32 hex digits")
-        if not request.app[CONTEXT].control.has_tls:
-            raise bad_request("rotate needs TLS to the broker: set broker.tls_ca in preau.toml")
-        return {"password": asked.password}
+        return _new_password(asked, request)
     return {}
+
+
+def _new_password(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
+    if asked.password is None:
+        raise bad_request("rotate needs password, 32 hex digits")
+    if not request.app[CONTEXT].control.has_tls:
+        raise bad_request("rotate needs TLS to the broker: set broker.tls_ca in preau.toml")
+    return {"password": asked.password}
 
 
 def _answer(reply: Reply) -> CommandAnswer:

@@ -97,7 +97,7 @@ async def test_a_bundle_that_is_not_there_is_told(client: Client) -> None:
     for bundle in ("none.bundle", "../keys/firmware.key"):
         body = {"do": "update", "bundle": bundle, "timeout_s": 0.2}
         async with client.post(PATH, json=body, headers=WITH_TOKEN) as answer:
-            assert answer.status == 503
+            assert answer.status == 400
             assert "no bundle" in (await answer.json())["detail"]
 
 

@@ -51,7 +51,7 @@ def _draw():
 
 def _started(time, memory, sleeps=False):
     clock_module.time = time
-    return Clock(memory, Anchors("anchors", Segments), _draw, sleeps=sleeps)
+    return Clock(memory, Anchors("anchors", Segments), _draw, None, sleeps)
 
 
 def a_node_without_the_time_stamps_no_time():

@@ -77,6 +77,15 @@ def waking_from_sleep_is_no_crash():
     assert slots.read()["crashes"] == 0
 
 
+def power_that_comes_is_no_crash():
+    """Who unplugs a node three times has not made it crash."""
+    _on_trial()
+    machine.cause = machine.PWRON_RESET
+    for _ in range(9):
+        assert _start() == ("app", "b")
+    assert slots.read()["crashes"] == 0
+
+
 def when_both_crash_safe_mode_runs_now_from_one_now_from_the_other():
     _on_trial()
     starts = [_start() for _ in range(9)]

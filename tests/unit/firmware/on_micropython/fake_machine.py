@@ -8,8 +8,10 @@ class Reset(BaseException):
 
 
 class _Machine:
+    PWRON_RESET = 1
+    HARD_RESET = 2
     DEEPSLEEP_RESET = 4
-    cause = 1
+    cause = HARD_RESET
 
     def reset_cause(self):
         return self.cause
