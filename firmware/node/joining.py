@@ -60,12 +60,29 @@ async def _joined(link, timeout_ms: int) -> bool:
 async def connect(link, client, will, topics):
     """Raises MqttError, OSError, and ValueError for a certificate."""
     broker = link.broker
-    host = broker.get("host")
-    if not host:
+    if not broker.get("host"):
         raise OSError("no broker is configured")
-    tls = broker.get("tls", False)
-    port = broker.get("port", 8883 if tls else 1883)
-    context = seldom.run("trust", "tls_context", broker.get("ca", [])) if tls else None
+    paths = broker.get("ca", [])
+    slots = seldom.run("trust", "slots", paths) if broker.get("tls") else [None]
+    for trusted in slots:
+        try:
+            await _connect(link, client, will, topics, trusted)
+            break
+        except ValueError as error:
+            if trusted == slots[-1]:
+                raise
+            # The broker has no certificate of the new authority yet.
+            note("link: with the other authority,", error)
+            await _hang_up(client)
+    if trusted != slots[-1]:
+        _prove(link, client, "trust", "promote", paths)
+
+
+async def _connect(link, client, will, topics, trusted):
+    """With each password that may be in force. `trusted` are files, or None for plain TCP."""
+    broker = link.broker
+    host, port = broker["host"], broker.get("port", 8883 if trusted else 1883)
+    context = seldom.run("trust", "tls_context", trusted) if trusted is not None else None
     user = broker.get("user") or link.node
     known = seldom.run("passwords", "known", broker.get("password"))
     for password in known:
@@ -83,7 +100,12 @@ async def connect(link, client, will, topics):
             await _hang_up(client)
     note("link: connected to {}:{}".format(host, port))
     if link.password == known[0] and len(known) > 1:
-        asyncio.create_task(seldom.load("passwords").prove(link, client))  # noqa: RUF006
+        _prove(link, client, "passwords", "settle", link.settings)
+
+
+def _prove(*arguments):
+    # Loaded, and not run: this module is gone before it ends.
+    asyncio.create_task(seldom.load("proof").prove(*arguments))  # noqa: RUF006 - it holds itself
 
 
 async def _hang_up(client):

@@ -6,7 +6,6 @@ the file goes. So whatever is cut off when, and whichever of them the broker tak
 works. None of them is ever noted or said.
 """
 
-import asyncio
 import binascii
 import json
 import os
@@ -17,7 +16,6 @@ from micropython import const
 FILE = "passwords.json"
 _CONFIG = "config.json"
 _KEPT = const(3)
-_LOOK_MS = const(100)
 
 
 def _read() -> list:
@@ -66,20 +64,6 @@ def take(link, password):
     return {"state": "kept"}
 
 
-async def prove(link, client):
-    """Once the gateway answers in a session under the new password, those before it go."""
-    while client.opened:
-        if link.session.answered:
-            try:
-                settle(link.settings)
-                note("password: changed")
-            except (OSError, ValueError) as error:
-                # The next session tries again; both are still there.
-                note("password: flash:", error)
-            return
-        await asyncio.sleep_ms(_LOOK_MS)
-
-
 def settle(settings):
     """Makes the new password the only one, in `config.json` and in `settings`."""
     passwords = _read()
@@ -90,6 +74,7 @@ def settle(settings):
     _write(_CONFIG, json.dumps(config))
     os.remove(FILE)
     _replace(settings.brokers, passwords)
+    note("password: changed")
 
 
 def _replace(brokers, passwords):

@@ -226,6 +226,8 @@ class CommandAnswer(Answer):
     log: list[str] | None
     correction_ppm: int | None
     state: str | None
+    trusts: list[str] | None
+    """Fingerprints of the authorities it trusts: SHA-256, its first 16 hex digits."""
 
 
 class ForgetAnswer(Answer):

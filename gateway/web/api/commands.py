@@ -21,10 +21,10 @@ Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 class CommandRequest(Answer, forbid_unknown_fields=True):
     """What a node is to do. `ppm` is for `calibrate_co2`; `bundle` and `trial_s` for `update`;
-    `password` for `rotate`.
+    `password` for `rotate`; `ca` for `trust`, which without it only asks.
     """
 
-    do: Literal["identify", "restart", "send_log", "calibrate_co2", "update", "rotate"]
+    do: Literal["identify", "restart", "send_log", "calibrate_co2", "update", "rotate", "trust"]
     timeout_s: Timeout = 30.0
     """How long to wait for the node and its reply; afterwards the command is void."""
     ppm: Annotated[int, msgspec.Meta(ge=400, le=450)] | None = None
@@ -34,6 +34,8 @@ class CommandRequest(Answer, forbid_unknown_fields=True):
     """Seconds of broker session after which a new version without receipt is given up."""
     password: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")] | None = None
     """128 random bits as hex digits. It is handed to the node and kept nowhere."""
+    ca: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/=]{4,900}$")] | None = None
+    """The certificate of an authority, DER in base64."""
 
 
 async def command(request: web.Request) -> web.Response:
@@ -94,6 +96,8 @@ def _fields(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
         except (ConfigurationError, BundleError) as error:
             raise bad_request(str(error)) from error
         return offer | {"trial_s": asked.trial_s}
+    if asked.do == "trust":
+        return {"ca": asked.ca} if asked.ca is not None else {}
     if asked.do == "rotate":
         return _new_password(asked, request)
     return {}
@@ -115,4 +119,5 @@ def _answer(reply: Reply) -> CommandAnswer:
         log=reply.log,
         correction_ppm=reply.correction_ppm,
         state=reply.state,
+        trusts=reply.trusts,
     )
