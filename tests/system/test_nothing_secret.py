@@ -54,6 +54,9 @@ def typed(town: SecureTown, folder: Path) -> list[tuple[str, ...]]:
         ("broker", "config", *broker, *port),
         ("node", "rotate", NODE, *town.to_broker),
         ("node", "command", NODE, "send-log", "--json"),
+        ("pki", "roll", "begin"),
+        ("pki", "roll", "status"),
+        ("pki", "roll", "finish", *town.to_broker),
         ("firmware", "keys"),
         ("firmware", "build"),
         ("firmware", "sign", "none.bundle"),
@@ -125,7 +128,7 @@ async def pages_of(town: SecureTown) -> list[str]:
 
 def test_every_command_is_typed_or_tested_elsewhere(tmp_path: Path) -> None:
     words = typed(SecureTown(tmp_path, TownBroker(tmp_path / "town", [NODE])), tmp_path)
-    here = {word[0] for word in words} | {".".join(word[:2]) for word in words}
+    here = {".".join(word[:size]) for word in words for size in (1, 2, 3)}
     known = {entry.name for entry in entry_points(group="preau.commands")}
     assert known - here == ELSEWHERE.keys() & known
 

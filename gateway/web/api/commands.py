@@ -34,7 +34,7 @@ class CommandRequest(Answer, forbid_unknown_fields=True):
     """Seconds of broker session after which a new version without receipt is given up."""
     password: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")] | None = None
     """128 random bits as hex digits. It is handed to the node and kept nowhere."""
-    ca: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/=]{4,900}$")] | None = None
+    ca: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/=]{4,920}$")] | None = None
     """The certificate of an authority, DER in base64."""
 
 

@@ -18,6 +18,7 @@ _HEAPS = {
     "check_damage": "256k",
     "check_clock": "256k",
     "check_passwords": "512k",
+    "check_trust": "512k",
 }
 
 

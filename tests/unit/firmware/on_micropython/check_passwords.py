@@ -1,11 +1,9 @@
 """The node's password while it is being changed: LittleFS2 over flash, cut at each step."""
 
-import gc
 import json
 import os
 
-import vfs
-from block_device import Flash
+from cut_flash import at_every_cut, image
 from passwords import known, settle, take
 
 OLD = "0" * 32
@@ -56,7 +54,7 @@ def the_new_one_is_kept_beside_the_old_and_becomes_the_only_one():
     assert settings.brokers[1] == _Settings().brokers[1]
     with open("config.json") as file:
         assert OLD not in file.read()
-    assert os.listdir() == ["config.json"], os.listdir()
+    assert "passwords.json" not in os.listdir()
 
 
 def one_that_is_said_again_changes_nothing():
@@ -100,55 +98,15 @@ def a_damaged_file_leaves_what_is_configured():
         assert known(OLD) == [OLD], damaged
 
 
-def _on(flash, work):
-    """Whether `work` ended with the power on."""
-    try:
-        vfs.mount(vfs.VfsLfs2(flash), "/flash")
-    except OSError:
-        assert flash.off
-        return False
-    os.chdir("/flash")
-    try:
-        work()
-        return True
-    except (OSError, ValueError):
-        assert flash.off, "failed with the power on"
-        return False
-    finally:
-        os.chdir("/")
-        vfs.umount("/flash")
-
-
-def _at_every_cut(image, work, right):
-    """`right` gets the passwords known after each cut, and whether `work` had ended."""
-    flash = Flash(8, image)
-    assert _on(flash, work)
-    changes = flash.changes
-    assert changes > 2
-    for cut_after in range(changes + 1):
-        flash = Flash(8, image)
-        flash.cut_after = cut_after
-        ended = _on(flash, work)
-        flash.cut_after = None
-        found = []
-        assert _on(flash, lambda found=found: found.extend(known(_configured())))
-        assert right(found, ended), (cut_after, found, ended)
-        flash = None
-        gc.collect()
-    print("cut at each of", changes, "writes and erases")
-
-
-def _image(work):
-    flash = Flash(8)
-    vfs.VfsLfs2.mkfs(flash)
-    assert _on(flash, work)
-    return bytes(flash.data)
+def _held():
+    return known(_configured())
 
 
 def a_cut_while_the_new_one_is_stored_leaves_the_old_one_and_none_that_was_promised_is_lost():
-    _at_every_cut(
-        _image(_configure),
+    at_every_cut(
+        image(_configure),
         lambda: take(_Link(OLD), NEW),
+        _held,
         # The broker changes only once the reply has come, and that comes once it has ended.
         lambda found, ended: OLD in found and (NEW in found or not ended),
     )
@@ -161,16 +119,18 @@ def _begun():
 
 def a_cut_while_the_old_one_is_dropped_never_drops_the_new():
     # At this point the broker knows the new one alone.
-    _at_every_cut(
-        _image(_begun),
+    at_every_cut(
+        image(_begun),
         lambda: settle(_Settings()),
+        _held,
         lambda found, ended: NEW in found and (not ended or found == [NEW]),
     )
 
 
 def a_cut_while_a_second_change_is_stored_loses_none_of_the_first():
-    _at_every_cut(
-        _image(_begun),
+    at_every_cut(
+        image(_begun),
         lambda: take(_Link(OLD), NEWER),
+        _held,
         lambda found, ended: OLD in found and NEW in found and (NEWER in found or not ended),
     )
