@@ -28,6 +28,7 @@ _ENOSPC = const(28)
 
 SEGMENT_SIZE = const(4096)
 _HEADER = const("<4sII")  # magic, log, first number; then CRC-32; all of it twice
+_HEADER_SIZE = const(16)
 _HEADERS_SIZE = const(32)
 _MAGIC = const(b"PRO2")
 _RECORD = const("<HII")  # payload size, number, CRC-32 over log, size, number and payload
@@ -70,6 +71,8 @@ class Outbox:
         self.open: dict[int, int] = {}
         self._again: list[int] = []
         self.oldest = 1
+        # The last segment of the format before, whose header stands once.
+        self._old = 0
         self.log = self.next = 0
         self.dropped = self.rejected = 0
         self.damaged = False
@@ -97,7 +100,7 @@ class Outbox:
         return os.stat(self._path(self.newest))[6] != self._size
 
     def _start(self, segment: int) -> int:
-        return segment * SEGMENT_SIZE + _HEADERS_SIZE
+        return segment * SEGMENT_SIZE + (_HEADERS_SIZE if segment > self._old else _HEADER_SIZE)
 
     def _end(self):
         return [self.newest * SEGMENT_SIZE + self._size, self.next]

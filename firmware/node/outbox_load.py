@@ -14,6 +14,8 @@ _EEXIST = const(17)
 _HEADER_SIZE = const(16)
 _HEADERS_SIZE = const(32)
 _MAGIC = const(b"PRO2")
+# Format 1: one header, the same records; its `done` is not read, which costs repeats.
+_MAGIC_OLD = const(b"PRO1")
 _DONE = const("<4s10IB")
 _DONE_MAGIC = const(b"PRD2")
 _DONE_HEAD = const(45)
@@ -53,9 +55,11 @@ def _header(box, segment: int):
         header = data[at : at + _HEADER_SIZE]
         if (
             len(header) == _HEADER_SIZE
-            and header[:4] == _MAGIC
+            and header[:4] in (_MAGIC, _MAGIC_OLD)
             and binascii.crc32(header[:12]) == struct.unpack_from("<I", header, 12)[0]
         ):
+            if header[:4] == _MAGIC_OLD:
+                box._old = segment
             return struct.unpack_from("<II", header, 4)
     return 0, 0
 

@@ -8,5 +8,5 @@ it writes. A version that writes a new one reads its predecessor's, and writes i
 
 FIRMWARE = "1.0.0"
 FAMILY = "esp32"
-OUTBOX = (1, 1)
+OUTBOX = (1, 2)
 SETTINGS = (1, 1)

@@ -73,9 +73,13 @@ def choose() -> str:
         return "app"  # Nothing is installed in folders: what is on the path runs.
     # Waking is no start: a node on battery wakes a hundred times a day. A crash in between is one.
     files = os.listdir()
-    # Nor is power that came: what crashes is restarted by itself, and counted then.
-    if machine.reset_cause() not in (machine.DEEPSLEEP_RESET, machine.PWRON_RESET):
-        state["crashes"] = 1 if ASKED in files else state["crashes"] + 1
+    cause = machine.reset_cause()
+    if cause != machine.DEEPSLEEP_RESET:
+        if ASKED in files:
+            state["crashes"] = 1
+        elif cause != machine.PWRON_RESET:
+            # Power that came is none: what crashes is restarted by itself, and counted then.
+            state["crashes"] += 1
         if state["crashes"] > _CRASHES_MAX and state["back"]:
             go_back(state, "3 crashes")
         try:

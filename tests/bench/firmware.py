@@ -8,19 +8,19 @@ import argparse
 import asyncio
 import contextlib
 import json
-import re
 import tempfile
 from pathlib import Path
 
+from firmware.flasher.bundle import build_bundle
 from simulators.board.board import VirtualBoard
-from simulators.board.program import SOURCES, Program, prepare_program
+from simulators.board.program import Program, prepare_program
 from tests.bench.figures import Figure, as_json, show
 from tests.servers import eventually, mosquitto_server, running
 from tests.system.test_firmware_node import NODE, Gateway
 from tests.unit.firmware.micropython import run_micropython
+from tests.unit.firmware.sizes import loaded_together, sizes
 
 _CYCLES = Path(__file__).with_name("firmware_cycles.py")
-_SELDOM = re.compile(r'seldom\.(?:load|run|wait)\(\s*"([\w.]+)"')
 
 
 def measure_cycles(program: Program, folder: Path) -> list[Figure]:
@@ -38,13 +38,10 @@ def measure_cycles(program: Program, folder: Path) -> list[Figure]:
 
 def measure_size(program: Program) -> list[Figure]:
     """The compiled modules."""
-    sizes = {path.stem: path.stat().st_size for path in program.modules.rglob("*.mpy")}
-    seldom = {name for path in SOURCES.rglob("*.py") for name in _SELDOM.findall(path.read_text())}
-    together = sum(size for name, size in sizes.items() if name not in seldom)
-    largest = max(sizes[name] for name in seldom)
     return [
-        Figure("compiled modules, all", sum(sizes.values()), "B"),
-        Figure("loaded together", together + largest, "B", bar=24 * 1024, at_most=True),
+        Figure("compiled modules, all", sum(sizes(program).values()), "B"),
+        Figure("loaded together", loaded_together(program), "B", bar=24 * 1024, at_most=True),
+        Figure("bundle", len(build_bundle().encoded()), "B"),
     ]
 
 

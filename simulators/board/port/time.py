@@ -29,7 +29,7 @@ def mktime(date):
 
 
 def time_ns():
-    return int((utime.time() - _POWERED_S) * 1_000_000) * 1000
+    return int((utime.time() - _POWERED_S + _set_by_s) * 1_000_000) * 1000
 
 
 def ticks_ms():

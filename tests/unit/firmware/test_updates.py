@@ -24,7 +24,7 @@ from tests.unit.firmware.micropython import CHECKS, run_micropython
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SPARE = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34)))
-ONE = Formats(1, 1)
+OUTBOX, SETTINGS = Formats(1, 2), Formats(1, 1)
 
 
 def files_of(mark: str) -> dict[str, bytes]:
@@ -37,7 +37,7 @@ def files_of(mark: str) -> dict[str, bytes]:
 
 
 def release(version: str, **changes: Any) -> Release:
-    base = Release(version, "esp32", 6, ONE, ONE)
+    base = Release(version, "esp32", 6, OUTBOX, SETTINGS)
     return replace(base, **changes)
 
 
@@ -119,8 +119,8 @@ def test_what_is_wrong_with_a_bundle_is_told_before_a_byte_of_it_is_used(
                    {"version": "0.9.0"}),
         "announced": (good, "announced was 1.0.2", {"version": "1.0.2"}),
         "same": (good, "runs already", {"version": "1.0.0"}),
-        "outbox": (signed(make_bundle(release("1.0.1", outbox=Formats(2, 3)), files_of("B"))),
-                   "reads outbox 2 to 3, here is 1", {}),
+        "outbox": (signed(make_bundle(release("1.0.1", outbox=Formats(3, 4)), files_of("B"))),
+                   "reads outbox 3 to 4, here is 2", {}),
         "full": (good, "too big", {"size": 400_000}),
         "huge": (good, "is not between", {"size": 1 << 21}),
         "text": (good, "is not between", {"size": "9"}),

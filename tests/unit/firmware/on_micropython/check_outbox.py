@@ -1,4 +1,6 @@
+import binascii
 import os
+import struct
 
 import pack
 from outbox import PAYLOAD_MAX, SEGMENT_SIZE, Outbox, OutboxError
@@ -310,3 +312,31 @@ def a_log_that_ended_is_told_apart_until_nothing_of_it_is_held():
     for position in fetched[:3]:
         box.settle(position)
     assert older_logs(box) == set()
+
+
+def an_outbox_of_the_format_before_is_read_and_carried_on():
+    """Segments with one header, and a `done` that is no longer understood."""
+    os.mkdir("box")
+    for segment, first in ((3, 5), (4, 8)):
+        with open(f"box/{segment:08d}", "wb") as file:
+            head = struct.pack("<4sII", b"PRO1", 0xAB, first)
+            file.write(head + struct.pack("<I", binascii.crc32(head)))
+            for seq in range(first, first + 3):
+                payload = _payload(seq)
+                crc = binascii.crc32(struct.pack("<IHI", 0xAB, len(payload), seq))
+                crc = binascii.crc32(payload, crc)
+                file.write(struct.pack("<HII", len(payload), seq, crc) + payload)
+    with open("box/done", "wb") as file:
+        file.write(b"PRD1 and what not")
+    box = _opened()
+    assert (box.log, box.next, box.held, box.dropped) == (0xAB, 11, 6, 0)
+    for number in range(11, 60):
+        assert box.take(_payload(number)) == number
+    wanted = [(0xAB, number, _payload(number)) for number in range(5, 60)]
+    assert _everything(_opened()) == wanted
+    box = _opened()
+    assert _everything(box) == wanted
+    for position in list(box.open):
+        box.settle(position)
+    box.save()
+    assert _everything(_opened()) == [] and _opened().next == 60

@@ -115,7 +115,7 @@ def a_way_back_that_is_not_whole_is_none():
 
 def a_version_that_writes_what_the_old_one_can_not_read_can_not_go_back():
     _on_trial()
-    slot_changes.confirm({"outbox": (1, 2), "settings": (1, 1)})
+    slot_changes.confirm({"outbox": (2, 3), "settings": (1, 1)})
     assert slots.read()["back"] is None
     assert slots.read()["run"] == "b"
 
