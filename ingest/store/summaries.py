@@ -1,7 +1,8 @@
 """Summaries by hour and day, by node and quantity: what stays when the readings have gone.
 
-It works on a connection inside the caller's transaction. An hour is summarised once it is over,
-all series at once; what is folded for it later is added, so each reading counts exactly once.
+It works on a connection inside the caller's transaction. An hour is summarised once it is over, a
+few series at a time, so that nothing that is to be committed waits for long; what is folded for it
+later is added, so each reading counts exactly once.
 """
 
 import sqlite3
@@ -16,6 +17,8 @@ DAY_MS: Final = 86_400_000
 GRACE_MS: Final = 300_000
 """An hour is summarised five minutes after its end, when most of it has arrived."""
 _MOST_MS: Final = 7 * DAY_MS
+_SERIES_HOURS_A_TURN: Final = 1000
+"""Some 20 ms, which is what a commit may wait; all of 10,000 nodes at once took 10 s."""
 _ROWS_PER_STATEMENT: Final = 4000
 _TABLES: Final = (("summary_hour", HOUR_MS), ("summary_day", DAY_MS))
 
@@ -44,34 +47,43 @@ class Summary(NamedTuple):
     bad: int
 
 
+class _Horizon(NamedTuple):
+    """How far the summaries reach: `until` for all series, `going` for those up to `series`."""
+
+    until: int
+    going: int
+    series: int
+
+    def holds(self, series: int, measured_at_ms: int) -> bool:
+        """Whether the hour of a reading of `series` stands in the summaries."""
+        return measured_at_ms < (self.going if self.going and series <= self.series else self.until)
+
+
 def summarised_until(connection: sqlite3.Connection) -> int:
     """Hours that end by this time, in Unix milliseconds, stand in the summaries."""
-    (until,) = connection.execute("SELECT summarised_until FROM horizon").fetchone()
-    return int(until)
+    return _horizon(connection).until
 
 
 def summarise(connection: sqlite3.Connection, now_ms: int) -> bool:
-    """Summarise the oldest hours that are over, a week of them at most; whether there are more."""
+    """Summarise the oldest hours that are over, of a few series; whether there is more to do."""
     due = (now_ms - GRACE_MS) // HOUR_MS * HOUR_MS
-    since = summarised_until(connection)
-    # Most stores begin long after 1970, and one that was switched off has a gap.
-    first = _first_measured(connection, since)
-    if first is None or first >= due:
-        if since < due:
-            _set_until(connection, due)
-        return False
-    since = max(since, first // HOUR_MS * HOUR_MS)
-    until = min(due, since + _MOST_MS)
-    for table, step_ms in _TABLES:
-        connection.execute(
-            f"INSERT INTO {table} SELECT s.id, measured_at / :step * :step AS start, {_AGGREGATES}"  # noqa: S608 - names of ours
-            # The join makes SQLite go to each series' part of the table instead of through all.
-            " FROM series s CROSS JOIN reading r ON r.series = s.id"
-            " AND measured_at >= :since AND measured_at < :until GROUP BY s.id, start" + _ADDED,
-            {"step": step_ms, "since": since, "until": until, "bad": int(Quality.BAD)},
-        )
-    _set_until(connection, until)
-    return until < due
+    horizon = _horizon(connection)
+    if not horizon.going:
+        # Most stores begin long after 1970, and one that was switched off has a gap.
+        first = _first_measured(connection, horizon.until)
+        if first is None or first >= due:
+            if horizon.until < due:
+                _set_horizon(connection, _Horizon(due, 0, 0))
+            return False
+        begin = max(horizon.until, first // HOUR_MS * HOUR_MS)
+        horizon = _Horizon(begin, min(due, begin + _MOST_MS), 0)
+    last = _last_of_turn(connection, horizon)
+    if last is None:
+        _set_horizon(connection, _Horizon(horizon.going, 0, 0))
+        return horizon.going < due
+    _summarise_series(connection, horizon, last)
+    _set_horizon(connection, horizon._replace(series=last))
+    return True
 
 
 def add_late(
@@ -81,8 +93,8 @@ def add_late(
 
     Each is (series, measured_at, value, quality, …).
     """
-    until = summarised_until(connection)
-    late = [row for row in rows if row[1] < until]
+    horizon = _horizon(connection)
+    late = [row for row in rows if horizon.holds(row[0], row[1])]
     if not late:
         return
     for table, step_ms in _TABLES:
@@ -137,5 +149,43 @@ def _first_measured(connection: sqlite3.Connection, since: int) -> int | None:
     return None if first is None else int(first)
 
 
-def _set_until(connection: sqlite3.Connection, until: int) -> None:
-    connection.execute("UPDATE horizon SET summarised_until = ?", (until,))
+def _last_of_turn(connection: sqlite3.Connection, horizon: _Horizon) -> int | None:
+    """The last series of the next turn; `None` where all have been summarised."""
+    most = max(1, _SERIES_HOURS_A_TURN * HOUR_MS // (horizon.going - horizon.until))
+    (last,) = connection.execute(
+        "SELECT max(id) FROM (SELECT id FROM series WHERE id > ? ORDER BY id LIMIT ?)",
+        (horizon.series, most),
+    ).fetchone()
+    return None if last is None else int(last)
+
+
+def _summarise_series(connection: sqlite3.Connection, horizon: _Horizon, last: int) -> None:
+    """Summarise the hours of `horizon` for the series after its own, up to `last`."""
+    for table, step_ms in _TABLES:
+        connection.execute(
+            f"INSERT INTO {table} SELECT s.id, measured_at / :step * :step AS start, {_AGGREGATES}"  # noqa: S608 - names of ours
+            # The join makes SQLite go to each series' part of the table instead of through all.
+            " FROM series s CROSS JOIN reading r ON r.series = s.id"
+            " AND measured_at >= :since AND measured_at < :until"
+            " WHERE s.id > :after AND s.id <= :last GROUP BY s.id, start" + _ADDED,
+            {
+                "step": step_ms,
+                "since": horizon.until,
+                "until": horizon.going,
+                "after": horizon.series,
+                "last": last,
+                "bad": int(Quality.BAD),
+            },
+        )
+
+
+def _horizon(connection: sqlite3.Connection) -> _Horizon:
+    query = "SELECT summarised_until, summarising_until, summarised_series FROM horizon"
+    return _Horizon(*connection.execute(query).fetchone())
+
+
+def _set_horizon(connection: sqlite3.Connection, horizon: _Horizon) -> None:
+    connection.execute(
+        "UPDATE horizon SET summarised_until = ?, summarising_until = ?, summarised_series = ?",
+        horizon,
+    )

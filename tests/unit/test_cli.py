@@ -177,7 +177,12 @@ def test_ctrl_c_in_the_terminal_ends_with_130_and_no_trace(tmp_path):
         "    sys.exit(run(['sleep'], build([entry])))\n"
     )
     with subprocess.Popen(
-        [sys.executable, "sleeper.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "sleeper.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell has what it runs in the background ignore Ctrl-C, and its children with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     ) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)

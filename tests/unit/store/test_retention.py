@@ -162,7 +162,8 @@ def test_what_is_too_old_to_be_told_from_a_repeat_is_counted_and_said(store, cap
 def test_the_window_never_goes_back_nor_beyond_the_summaries(store):
     folded(store, *(pack(n) for n in range(1, 11)))
     assert store.change(move_window, T0 + 5 * HOUR_MS) == 0
-    store.change(summarise, T0 + 4 * HOUR_MS + 600_000)
+    while store.change(summarise, T0 + 4 * HOUR_MS + 600_000):
+        pass
     assert store.change(move_window, T0 + 9 * HOUR_MS) == T0 + 4 * HOUR_MS
     assert store.change(move_window, T0) == T0 + 4 * HOUR_MS
 
