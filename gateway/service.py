@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.api_token import keep_token
 from gateway.broker import broker_of, keep_broker_loop
+from gateway.certificate_watch import CertificateWatch
 from gateway.changes import Changes
 from gateway.clock import now_ms
 from gateway.control import Control, base_url_of
@@ -117,6 +118,9 @@ async def serve(
                 "upkeep": parts.upkeep.run_loop(),
                 "estate": estate.watch_loop(),
                 "share": share.keep_loop(session),
+                "certificates": CertificateWatch(
+                    settings.pki.dir, parts.health, parts.changes, parts.metrics
+                ).watch_loop(),
                 "health": _health_loop(parts, estate, forwarders),
                 **_forwarding(settings, parts, forwarders, placements),
             }.items():
