@@ -74,9 +74,14 @@ def flash_files(bundle: Bundle, public_keys: bytes, sources: Path = SOURCES) -> 
 
 
 def _compact(texts: dict[Path, str]) -> dict[Path, str]:
+    for name, text in texts.items():
+        try:
+            ast.parse(text)
+        except SyntaxError as error:
+            raise BundleError(f"{name} can't be compiled: {error}") from error
     try:
         return compact(texts)
-    except (SyntaxError, ValueError) as error:
+    except ValueError as error:
         raise BundleError(f"the sources can't be compiled: {error}") from error
 
 

@@ -73,13 +73,8 @@ def choose() -> str:
         return "app"  # Nothing is installed in folders: what is on the path runs.
     # Waking is no start: a node on battery wakes a hundred times a day. A crash in between is one.
     files = os.listdir()
-    cause = machine.reset_cause()
-    if cause != machine.DEEPSLEEP_RESET:
-        if ASKED in files:
-            state["crashes"] = 1
-        elif cause != machine.PWRON_RESET:
-            # Power that came is none: what crashes is restarted by itself, and counted then.
-            state["crashes"] += 1
+    if machine.reset_cause() != machine.DEEPSLEEP_RESET:
+        _count(state, ASKED in files)
         if state["crashes"] > _CRASHES_MAX and state["back"]:
             go_back(state, "3 crashes")
         try:
@@ -98,6 +93,14 @@ def choose() -> str:
         program = "update_apply"
     sys.path.insert(0, folder)
     return program
+
+
+def _count(state: dict, asked: bool):
+    if asked:
+        state["crashes"] = 1
+    elif machine.reset_cause() != machine.PWRON_RESET:
+        # Power that came is none: what crashes is restarted by itself, and counted then.
+        state["crashes"] += 1
 
 
 def go_back(state: dict, why: str):
