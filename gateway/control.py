@@ -6,6 +6,7 @@ from typing import Any
 from gateway.endpoint import Endpoint
 from gateway.firmware.shelf import Shelf
 from gateway.node_commands import CommandDesk
+from gateway.retained import RetainedDesk
 from gateway.settings import Settings
 from ingest.errors import ConfigurationError
 
@@ -15,10 +16,13 @@ class Control:
     """Commands, bundles, and the token without which nobody is heard."""
 
     commands: CommandDesk
+    retained: RetainedDesk
     shelf: Shelf
     token: str
     base_url: str | None
     """Where nodes reach the page; `None` where the settings don't tell."""
+    has_tls: bool = False
+    """Whether what is said to the broker is encrypted."""
 
     def offer(self, bundle: str) -> dict[str, Any]:
         """The fields of the command `update` for a bundle of the shelf.

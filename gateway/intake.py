@@ -107,6 +107,8 @@ class Intake:
             topic = parse_topic(delivery.topic)
             if topic is not None and not self.is_ours(topic.node):
                 self.metrics.not_ours.inc()
+            elif topic is not None and topic.kind == "presence" and not delivery.payload:
+                pass  # Nobody says anything so: a retained one was cleared.
             elif topic is not None and topic.kind == "presence":
                 said = self.desk.take(delivery, topic)
                 if isinstance(said, DeadLetter):

@@ -38,6 +38,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log: list[str] | None = None
     correction_ppm: int | None = None
     state: str | None = None
+    trusts: list[str] | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(Reply)

@@ -68,7 +68,7 @@ class SettingsDesk:
         wanted = {
             node.id: node.interval_s
             for node in self._estate().nodes
-            if node.interval_s is not None and self._is_own(node.id)
+            if node.interval_s is not None and node.removed is None and self._is_own(node.id)
         }
         kept = {node: self._next(node, interval_s) for node, interval_s in wanted.items()}
         changed = {node for node, desired in kept.items() if desired != self._kept.get(node)}

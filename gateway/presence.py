@@ -32,12 +32,15 @@ class PresenceDesk:
         nodes: NodeRegistry,
         metrics: Metrics,
         clock_ms: Callable[[], int],
+        *,
+        heard: Callable[[Presence], None],
         retained_per_second: int = RETAINED_PER_SECOND,
     ) -> None:
         self._session = session
         self._nodes = nodes
         self._metrics = metrics
         self._clock_ms = clock_ms
+        self._heard = heard
         self._pause_s = 1 / retained_per_second
         self._waiting: dict[str, None] = {}
         self._work = asyncio.Event()
@@ -56,6 +59,7 @@ class PresenceDesk:
                 payload=delivery.payload,
                 received_at_ms=delivery.received_at_ms,
             )
+        self._heard(said)
         presence = self._nodes.take(said, retained=delivery.retained)
         if presence.online:
             self._answer_in_turn(presence, retained=delivery.retained)

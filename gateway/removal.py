@@ -4,12 +4,19 @@ Whoever keeps something for a node elsewhere (an account at the broker, retained
 `AfterRemoval`; `preau node remove` puts the list together. Each must bear being repeated.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from gateway.api_token import FILE_NAME
+from gateway.local_service import LocalService
 from gateway.mosquitto.accounts import Accounts
 from gateway.mosquitto.reload import reload_broker
+from gateway.settings import Settings
+
+_FORGET_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +41,16 @@ def account_revoked(folder: Path, credentials: Path, pid_file: Path | None) -> A
         return "its account at the broker is gone" if had_one else "it has no account at the broker"
 
     return AfterRemoval("its account at the broker", run)
+
+
+def retained_cleared(settings: Settings) -> AfterRemoval:
+    """What the broker retains of the node goes, through the running service, which is connected."""
+
+    def run(node: str) -> str:
+        if not (settings.data.dir / FILE_NAME).exists():
+            return "no service has run here: the broker retains nothing of it"
+        service = LocalService(settings)
+        asyncio.run(service.post(f"/api/v1/nodes/{node}/forget", {}, _FORGET_S))
+        return "the broker retains nothing of it"
+
+    return AfterRemoval("what the broker retains of it", run)

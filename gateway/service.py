@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway.api_token import keep_token
 from gateway.broker import broker_of, keep_broker_loop
+from gateway.certificate_watch import CertificateWatch
 from gateway.changes import Changes
 from gateway.clock import now_ms
 from gateway.control import Control, base_url_of
@@ -37,6 +38,7 @@ from gateway.node_settings import SettingsDesk
 from gateway.nodes import NodeRegistry
 from gateway.presence import PresenceDesk, stored_presences
 from gateway.readers import ReaderPool
+from gateway.retained import RetainedDesk
 from gateway.settings import Settings
 from gateway.share import ShareKeeper, client_id_of, gateway_name_of, share_of
 from gateway.upkeep import Upkeep
@@ -116,6 +118,9 @@ async def serve(
                 "upkeep": parts.upkeep.run_loop(),
                 "estate": estate.watch_loop(),
                 "share": share.keep_loop(session),
+                "certificates": CertificateWatch(
+                    settings.pki.dir, parts.health, parts.changes, parts.metrics
+                ).watch_loop(),
                 "health": _health_loop(parts, estate, forwarders),
                 **_forwarding(settings, parts, forwarders, placements),
             }.items():
@@ -171,6 +176,7 @@ class _Parts:
     upkeep: Upkeep
     desk: PresenceDesk
     commands: CommandDesk
+    retained: RetainedDesk
     wishes: SettingsDesk
     nodes: NodeRegistry
     latest: LatestReadings
@@ -193,7 +199,19 @@ def _build(
 ) -> _Parts:
     nodes, latest = memory.nodes, memory.latest
     metrics, health, changes = Metrics(), Health(), Changes()
-    desk = PresenceDesk(session, nodes, metrics, clock_ms)
+
+    def is_removed(node: str) -> bool:
+        declared = share.view().node(node)
+        return declared is not None and declared.removed is not None
+
+    retained = RetainedDesk(session, is_removed)
+    desk = PresenceDesk(
+        session,
+        nodes,
+        metrics,
+        clock_ms,
+        heard=lambda said: retained.heard(said.node, online=said.online),
+    )
     commands = CommandDesk(session, nodes, clock_ms)
     may_store = asyncio.Event()
     intake = Intake(
@@ -244,6 +262,7 @@ def _build(
         upkeep=upkeep,
         desk=desk,
         commands=commands,
+        retained=retained,
         wishes=SettingsDesk(session, nodes, share.view, share.is_own, settings.data.dir),
         nodes=nodes,
         latest=latest,
@@ -272,9 +291,11 @@ def _web_context(settings: Settings, parts: _Parts) -> WebContext:
         metrics=parts.metrics.exposition,
         control=Control(
             commands=parts.commands,
+            retained=parts.retained,
             shelf=Shelf(settings.data.dir),
             token=keep_token(settings.data.dir),
             base_url=base_url_of(settings),
+            has_tls=settings.broker.tls_ca is not None,
         ),
         clock_ms=parts.clock_ms,
         language=settings.ui.language,

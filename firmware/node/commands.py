@@ -1,4 +1,5 @@
-"""What a node does when told to: identify itself, restart, send its log, calibrate CO2, update.
+"""What a node does when told to: identify itself, restart, send its log, calibrate CO2, update,
+take a new password or authority.
 
 Loaded for each command that `command_log` has taken. It knows `app`'s parts, and nothing of topics.
 """
@@ -56,6 +57,10 @@ async def _perform(app, command):
     if do == "update":
         seldom.load("update").offer(app, command)
         return _restart()  # It is carried on with a heap that is whole again.
+    if do == "rotate":
+        return seldom.run("passwords", "take", app.link, command.get("password"))
+    if do == "trust":
+        return seldom.run("trust", "take", app.link, command.get("ca"))
     if do == "calibrate_co2":
         return await _calibrate_co2(app, command)
     raise CommandError("unknown command {!r}".format(do))

@@ -41,6 +41,8 @@ class Link:
         # What joins faster after a sleep: see `joining`.
         self.cached = None
         self.leaving = False
+        # The one that the broker was given last: see `passwords`.
+        self.password: str | None = None
         # The session that stands; None while there is none.
         self.client: Client | None = None
 
@@ -123,6 +125,10 @@ class Link:
     @property
     def settings(self):
         return self._settings
+
+    @property
+    def session(self):
+        return self._session
 
     @property
     def node(self) -> str:

@@ -11,7 +11,7 @@ from gateway.commands.names import NODE
 from gateway.commands.options import json_option, settings_option
 from gateway.heard import nodes_heard
 from gateway.mosquitto.folder import CREDENTIALS_FOLDER
-from gateway.removal import AfterRemoval, account_revoked
+from gateway.removal import AfterRemoval, account_revoked, retained_cleared
 from gateway.settings import Settings, load_settings
 from ingest.errors import PreauError
 from ingest.estate.editor import Edit
@@ -66,6 +66,8 @@ def command(
     if folder is not None:
         waiting = credentials or folder / CREDENTIALS_FOLDER
         afterwards.append(account_revoked(folder, waiting, pid_file))
+    # Last: a node that is thrown out leaves its will with the broker.
+    afterwards.append(retained_cleared(settings))
     edit, done, failed = remove_node(settings, node, moment("--since", since, settings), afterwards)
     tell(node, edit, done, as_json=as_json)
     for sentence in failed:

@@ -15,6 +15,9 @@ def access_list(gateways: Iterable[str]) -> str:
         lines += ["", f"user {user}"]
         lines += [f"topic read {topic_of('+', kind)}" for kind in FROM_NODES]
         lines += [f"topic write {topic_of('+', kind)}" for kind in TO_NODES]
+        # To clear what is retained of a node that is gone. So it may say of a node that it is there
+        # or not, and never what it measures.
+        lines += [f"topic write {topic_of('+', 'presence')}"]
     # %u is the user name. A pattern holds for every user, but only a node's name is in a topic.
     lines += ["", "# A node: its user name is its id."]
     lines += [f"pattern write {topic_of('%u', kind)}" for kind in FROM_NODES]

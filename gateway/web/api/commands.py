@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.api_token import is_bearer
 from gateway.firmware.bundle import BundleError
 from gateway.node_commands import NoReplyError, Reply
-from gateway.web.api.answers import Answer, CommandAnswer
+from gateway.web.api.answers import Answer, CommandAnswer, ForgetAnswer
 from gateway.web.context import CONTEXT
 from gateway.web.problem import ApiProblem, bad_request, json_response, not_found
 from ingest.errors import ConfigurationError
@@ -20,9 +20,11 @@ Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class CommandRequest(Answer, forbid_unknown_fields=True):
-    """What a node is to do. `ppm` is for `calibrate_co2`; `bundle` and `trial_s` for `update`."""
+    """What a node is to do. `ppm` is for `calibrate_co2`; `bundle` and `trial_s` for `update`;
+    `password` for `rotate`; `ca` for `trust`, which without it only asks.
+    """
 
-    do: Literal["identify", "restart", "send_log", "calibrate_co2", "update"]
+    do: Literal["identify", "restart", "send_log", "calibrate_co2", "update", "rotate", "trust"]
     timeout_s: Timeout = 30.0
     """How long to wait for the node and its reply; afterwards the command is void."""
     ppm: Annotated[int, msgspec.Meta(ge=400, le=450)] | None = None
@@ -30,13 +32,16 @@ class CommandRequest(Answer, forbid_unknown_fields=True):
     """A signed bundle of the data folder, by its file name."""
     trial_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 600
     """Seconds of broker session after which a new version without receipt is given up."""
+    password: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """128 random bits as hex digits. It is handed to the node and kept nowhere."""
+    ca: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/=]{4,920}$")] | None = None
+    """The certificate of an authority, DER in base64."""
 
 
 async def command(request: web.Request) -> web.Response:
     """`POST /api/v1/nodes/{node}/commands`"""
     context = request.app[CONTEXT]
-    if not is_bearer(request.headers.get("Authorization"), context.control.token):
-        raise ApiProblem(401, "Unauthorized", "send the token of the data folder's api.token")
+    _require_token(request)
     node = request.match_info["node"]
     known = context.nodes.get(node) is not None or context.estate().node(node) is not None
     if not is_node_id(node) or not known:
@@ -49,6 +54,23 @@ async def command(request: web.Request) -> web.Response:
     except NoReplyError as error:
         raise ApiProblem(504, "No reply", str(error)) from error
     return json_response(_answer(reply))
+
+
+async def forget(request: web.Request) -> web.Response:
+    """`POST /api/v1/nodes/{node}/forget`"""
+    control = request.app[CONTEXT].control
+    _require_token(request)
+    node = request.match_info["node"]
+    # One that was taken out of the estate is known to nobody any more.
+    if not is_node_id(node):
+        raise not_found(f"{node[:40]!r} is no node id")
+    control.retained.forget(node)
+    return json_response(ForgetAnswer(node=node))
+
+
+def _require_token(request: web.Request) -> None:
+    if not is_bearer(request.headers.get("Authorization"), request.app[CONTEXT].control.token):
+        raise ApiProblem(401, "Unauthorized", "send the token of the data folder's api.token")
 
 
 async def _read(request: web.Request) -> CommandRequest:
@@ -74,7 +96,19 @@ def _fields(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
         except (ConfigurationError, BundleError) as error:
             raise bad_request(str(error)) from error
         return offer | {"trial_s": asked.trial_s}
+    if asked.do == "trust":
+        return {"ca": asked.ca} if asked.ca is not None else {}
+    if asked.do == "rotate":
+        return _new_password(asked, request)
     return {}
+
+
+def _new_password(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
+    if asked.password is None:
+        raise bad_request("rotate needs password, 32 hex digits")
+    if not request.app[CONTEXT].control.has_tls:
+        raise bad_request("rotate needs TLS to the broker: set broker.tls_ca in preau.toml")
+    return {"password": asked.password}
 
 
 def _answer(reply: Reply) -> CommandAnswer:
@@ -85,4 +119,5 @@ def _answer(reply: Reply) -> CommandAnswer:
         log=reply.log,
         correction_ppm=reply.correction_ppm,
         state=reply.state,
+        trusts=reply.trusts,
     )

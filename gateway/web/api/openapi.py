@@ -158,6 +158,11 @@ _COMMAND_ERRORS: Final = {
     413: "More than 4096 bytes.",
     504: "No reply in time.",
 }
+_FORGET_ERRORS: Final = {
+    401: _COMMAND_ERRORS[401],
+    403: _COMMAND_ERRORS[403],
+    404: "That is no node id.",
+}
 
 
 @cache
@@ -167,6 +172,7 @@ def openapi_document() -> dict[str, Any]:
         *dict.fromkeys(operation.answer for operation in OPERATIONS),
         answers.ProblemAnswer,
         answers.CommandAnswer,
+        answers.ForgetAnswer,
         commands.CommandRequest,
     ]
     _, components = msgspec.json.schema_components(
@@ -174,6 +180,7 @@ def openapi_document() -> dict[str, Any]:
     )
     paths: dict[str, Any] = {each.path: {"get": _described(each)} for each in OPERATIONS}
     paths["/api/v1/nodes/{node}/commands"] = {"post": _command()}
+    paths["/api/v1/nodes/{node}/forget"] = {"post": _forget()}
     paths["/metrics"] = {"get": _other("metrics", "The text format of Prometheus.", "text/plain")}
     document = _other("openapi", "This document.", "application/json")
     paths["/api/v1/openapi.json"] = {"get": document}
@@ -208,6 +215,21 @@ def _described(operation: Operation) -> dict[str, Any]:
         "summary": operation.text,
         "parameters": [parameter.described() for parameter in operation.parameters],
         "responses": responses,
+    }
+
+
+def _forget() -> dict[str, Any]:
+    text = "Have the broker retain nothing of a node that is out of service."
+    problems = {
+        str(status): _content(said, PROBLEM_TYPE, answers.ProblemAnswer.__name__)
+        for status, said in {**_FORGET_ERRORS, 503: "There is no connection to the broker."}.items()
+    }
+    return {
+        "operationId": "forgetNode",
+        "summary": text,
+        "security": [{"token": []}],
+        "parameters": [{"name": "node", "in": "path", "required": True, "schema": dict(_NODE)}],
+        "responses": {"200": _content(text, "application/json", "ForgetAnswer"), **problems},
     }
 
 
@@ -258,7 +280,7 @@ API_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api/v1/deadletters", listings.dead_letters),
     ("/api/v1/openapi.json", openapi),
 )
-COMMAND_ROUTE: Final[tuple[str, Handler]] = (
-    "/api/v1/nodes/{node}/commands",
-    commands.command,
+COMMAND_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
+    ("/api/v1/nodes/{node}/commands", commands.command),
+    ("/api/v1/nodes/{node}/forget", commands.forget),
 )

@@ -17,6 +17,8 @@ _HEAPS = {
     "check_outbox": "512k",
     "check_damage": "256k",
     "check_clock": "256k",
+    "check_passwords": "512k",
+    "check_trust": "512k",
 }
 
 

@@ -47,6 +47,10 @@ async def test_without_the_token_nothing_is_done(client: Client, header: str) ->
         b'{"do": "identify", "timeout_s": 0}',
         b'{"do": "identify", "timeout_s": 1e9}',
         b'{"do": "update"}',
+        b'{"do": "rotate"}',
+        b'{"do": "rotate", "password": "short"}',
+        # Its broker is not reached over TLS.
+        b'{"do": "rotate", "password": "0123456789abcdef0123456789abcdef"}',
         b"\xff" * 40,
         b"[" * 4000,
     ],
@@ -54,7 +58,9 @@ async def test_without_the_token_nothing_is_done(client: Client, header: str) ->
 async def test_what_is_no_command_is_refused(client: Client, body: bytes) -> None:
     async with client.post(PATH, data=body, headers=WITH_TOKEN) as answer:
         assert answer.status == 400, await answer.text()
-        assert (await answer.json())["detail"]
+        told = (await answer.json())["detail"]
+        assert told
+        assert "0123456789abcdef" not in told
 
 
 async def test_a_large_body_is_refused(client: Client) -> None:
@@ -67,6 +73,17 @@ async def test_a_node_that_nobody_knows_is_not_commanded(client: Client, node: s
     path = f"/api/v1/nodes/{node}/commands"
     async with client.post(path, json={"do": "identify"}, headers=WITH_TOKEN) as answer:
         assert answer.status == 404
+
+
+async def test_only_who_has_the_token_has_a_node_forgotten(client: Client) -> None:
+    path = f"/api/v1/nodes/{NODE}/forget"
+    async with client.post(path) as answer:
+        assert answer.status == 401
+    async with client.post("/api/v1/nodes/none/forget", headers=WITH_TOKEN) as answer:
+        assert answer.status == 404
+    async with client.post(path, headers=WITH_TOKEN) as answer:
+        assert answer.status == 503
+        assert "no connection to the broker" in (await answer.json())["detail"]
 
 
 async def test_without_a_broker_the_caller_is_told(client: Client) -> None:

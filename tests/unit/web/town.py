@@ -20,6 +20,7 @@ from gateway.mqtt.session import BrokerAddress, Session
 from gateway.node_commands import CommandDesk
 from gateway.nodes import NodeRegistry, Presence
 from gateway.readers import ReaderPool
+from gateway.retained import RetainedDesk
 from gateway.web.app import create_app
 from gateway.web.context import WebContext
 from ingest.estate.load import load_estate
@@ -218,6 +219,7 @@ class TownService:
         )
         return Control(
             commands=CommandDesk(session, self.nodes, lambda: self.now_ms),
+            retained=RetainedDesk(session, lambda _: False),
             shelf=Shelf(self.folder / "data"),
             token=TOKEN,
             base_url="http://127.0.0.1:8080",
