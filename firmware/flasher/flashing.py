@@ -140,7 +140,9 @@ class Flasher:
         code = self._setup_code(board.node)
         config = config_of(board.chip, self.town, account, code, self.wishes)
         own = {} if state is None else state.files
-        return make_file_system(all_files(self.program, config, self.town.ca, own), region.size)
+        return make_file_system(
+            all_files(self.program, config, self.town.authorities, own), region.size
+        )
 
     def _setup_code(self, node: str) -> str:
         if setup_code_file(self.credentials, node).exists():

@@ -6,21 +6,25 @@ through here to the flash and are shown nowhere.
 
 import json
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from firmware.flasher.account import Account
 from firmware.flasher.board_state import CONFIG
 from firmware.flasher.chips import Chip
 from gateway.endpoint import is_loopback
+from gateway.pki.roll import next_authority
 from gateway.secret_file import read_secret
 from gateway.settings import Settings
 from ingest.errors import ConfigurationError
 
 CA: Final = "ca.der"
+CA_NEXT: Final = "ca.next"
 _SENSOR: Final = re.compile(r"([a-z0-9]{2,12})@0x([0-7][0-9a-f])(?:=([a-z0-9-]{1,16}))?")
 _NOT_BY_FILE: Final = frozenset({"wifi", "broker", "brokers", "setup_code"})
 
@@ -32,8 +36,8 @@ class Surroundings:
     wifi: tuple[Mapping[str, str | None], ...] = field(repr=False)
     host: str
     port: int
-    ca: bytes | None
-    """The authority of the broker in DER; without it there is no TLS."""
+    authorities: Mapping[str, bytes]
+    """Whom to trust, in DER by the name of the file on the node; without any there is no TLS."""
 
 
 def surroundings(settings: Settings) -> Surroundings:
@@ -55,7 +59,7 @@ def surroundings(settings: Settings) -> Surroundings:
         wifi=({"ssid": nodes.wifi_ssid, "password": password},),
         host=nodes.broker_host or broker.host,
         port=nodes.broker_port or broker.port,
-        ca=None if broker.tls_ca is None else _der(broker.tls_ca),
+        authorities={} if broker.tls_ca is None else _authorities(broker.tls_ca, settings.pki.dir),
     )
 
 
@@ -103,7 +107,7 @@ def config_of(
     broker: dict[str, Any] = {"host": town.host, "port": town.port}
     if account.user is not None:
         broker |= {"user": account.user, "password": account.password}
-    if town.ca is not None:
+    if town.authorities:
         broker |= {"tls": True, "ca": [CA]}
     return {
         "board": chip.key,
@@ -118,16 +122,27 @@ def config_of(
 def all_files(
     program: Mapping[str, bytes],
     config: Mapping[str, Any],
-    ca: bytes | None,
+    authorities: Mapping[str, bytes],
     own: Mapping[str, bytes],
 ) -> dict[str, bytes]:
     """Everything by its path; `own` is what the node has written itself."""
-    told = {CONFIG: json.dumps(config).encode()}
-    return {**own, **program, **told, **({CA: ca} if ca is not None else {})}
+    return {**own, **program, CONFIG: json.dumps(config).encode(), **authorities}
 
 
-def _der(file: Path) -> bytes:
+def _authorities(file: Path, pki: Path) -> dict[str, bytes]:
+    """The authority in `file`; while the town changes its own, the one to come besides."""
     try:
-        return ssl.PEM_cert_to_DER_cert(file.read_text(encoding="ascii").strip())
+        found = x509.load_pem_x509_certificates(file.read_bytes())
+        coming = next_authority(pki)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"broker.tls_ca: {file} is no certificate: {error}") from error
+    if len(found) > 1 and coming not in found:
+        raise ConfigurationError(
+            f"broker.tls_ca: {file} holds {len(found)} authorities, a node takes one; name the "
+            "file of the one that has signed the broker's certificate"
+        )
+    told = {CA: found[0].public_bytes(Encoding.DER)}
+    # Once it signs it stands first, and the one before is trusted no more.
+    if coming is not None and coming in found[1:]:
+        told[CA_NEXT] = coming.public_bytes(Encoding.DER)
+    return told

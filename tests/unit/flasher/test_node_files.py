@@ -5,6 +5,7 @@ import ssl
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from firmware.flasher.account import Account, TownAccounts
 from firmware.flasher.chips import chip_named
@@ -18,6 +19,7 @@ from firmware.flasher.node_files import (
 from gateway.mosquitto.accounts import Accounts
 from gateway.mosquitto.passwords import matches
 from gateway.pki.authority import certificate_file, create_authority, node_file
+from gateway.pki.roll import begin_roll, finish_roll, switch
 from gateway.settings import load_settings
 from ingest.errors import ConfigurationError
 
@@ -57,7 +59,9 @@ def test_a_node_is_told_its_network_its_broker_and_whom_to_trust(tmp_path):
         },
         "setup_code": "AB12CD34",
     }
-    files = all_files({"main.py": b"x"}, config, town.ca, {"boots": b"3", "main.py": b"old"})
+    files = all_files(
+        {"main.py": b"x"}, config, town.authorities, {"boots": b"3", "main.py": b"old"}
+    )
     assert files["ca.der"] == node_file(tmp_path / "preau-pki").read_bytes()
     assert files["ca.der"] == ssl.PEM_cert_to_DER_cert(
         certificate_file(tmp_path / "preau-pki").read_text()
@@ -66,6 +70,34 @@ def test_a_node_is_told_its_network_its_broker_and_whom_to_trust(tmp_path):
     assert json.loads(files["config.json"]) == config
     assert "s3cret" not in repr(town)
     assert "0f0f" not in repr(Account(NODE, "0f" * 16, is_new=True))
+
+
+TRUSTING = (
+    '[broker]\nhost = "mqtt.example"\ntls_ca = "preau-pki/ca.pem"\n[nodes]\nwifi_ssid = "ecoles"\n'
+)
+
+
+def test_while_the_authority_is_changed_a_node_is_told_the_one_to_come(tmp_path):
+    pki, now = tmp_path / "preau-pki", datetime.now(UTC)
+    create_authority(pki, town="Trilport", now=now)
+    before = node_file(pki).read_bytes()
+    coming = begin_roll(pki, now).public_bytes(Encoding.DER)
+    told = surroundings(settings_of(tmp_path, TRUSTING)).authorities
+    assert told == {"ca.der": before, "ca.next": coming}
+    # From then on it alone: a node that trusted both could be sent back.
+    switch(pki, now)
+    assert surroundings(settings_of(tmp_path, TRUSTING)).authorities == {"ca.der": coming}
+    finish_roll(pki)
+    assert surroundings(settings_of(tmp_path, TRUSTING)).authorities == {"ca.der": coming}
+
+
+def test_authorities_that_are_no_change_of_the_towns_are_refused(tmp_path):
+    for name in ("preau-pki", "other"):
+        create_authority(tmp_path / name, town="Trilport", now=datetime.now(UTC))
+    bundle = certificate_file(tmp_path / "preau-pki")
+    bundle.write_bytes(bundle.read_bytes() + certificate_file(tmp_path / "other").read_bytes())
+    with pytest.raises(ConfigurationError, match="holds 2 authorities, a node takes one"):
+        surroundings(settings_of(tmp_path, TRUSTING))
 
 
 @pytest.mark.parametrize(
