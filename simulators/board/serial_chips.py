@@ -5,6 +5,7 @@ It knows neither UARTs nor boards.
 """
 
 import time
+from abc import ABC, abstractmethod
 from typing import Final
 
 from simulators.board.sensirion import Timer
@@ -12,7 +13,7 @@ from simulators.board.sensirion import Timer
 _IDLE_S: Final = 0.02
 
 
-class SerialChip:
+class SerialChip(ABC):
     """Subclasses answer in `handle`.
 
     `connected` False is a wire that came off, `mute` a chip that hangs, `flip` (byte, bits) of the
@@ -34,9 +35,9 @@ class SerialChip:
         self._in = bytearray()
         self._out: list[tuple[float, bytes]] = []
 
+    @abstractmethod
     def handle(self, request: bytes) -> bytes | None:
         """The answer to one frame, or None."""
-        raise NotImplementedError
 
     def power_cycle(self) -> None:
         """Forget what is not kept without power."""
