@@ -63,7 +63,8 @@ def save(form: dict):
 
 
 def is_same(a: str, b: str) -> bool:
-    """Takes as long whatever differs."""
+    """Takes as long whatever differs. `a` is typed: its case, blanks and hyphens don't count."""
+    a = a.upper().replace(" ", "").replace("-", "")
     differs = len(a) ^ len(b)
     for i in range(len(b)):
         differs |= ord(a[i % len(a)]) ^ ord(b[i]) if a else 1

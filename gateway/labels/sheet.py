@@ -83,7 +83,8 @@ def slip_sheets(slips: Sequence[Slip], texts: Texts) -> Iterator[str]:
         items = [
             {
                 "id": _grouped(slip.node),
-                "code": f"{slip.code[:4]} {slip.code[4:]}",
+                # As it is typed: it is the password of the set-up network as well.
+                "code": slip.code,
                 "place": [
                     fitted(name, WIDTH_MM - 8, _PLACE) for name in (slip.site, slip.room) if name
                 ],

@@ -14,7 +14,7 @@ from simulators.board.board import VirtualBoard
 from tests.servers import Server, eventually, free_port, require_micropython
 from tests.system.test_firmware_node import NODE, Gateway
 
-CODE = "kiwi-4711-banane"
+CODE = "K7QD2M9X"
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_it_takes_network_and_broker_and_the_node_connects(
         await eventually((board.flash / "packs" / "00000001").exists)
         status, text = await ask(
             board,
-            code=CODE,
+            code="k7qd 2m9x",
             ssid="preau",
             key="à l'école",
             host="127.0.0.1",

@@ -94,7 +94,7 @@ def test_slips_go_from_a_private_file_into_a_private_file_and_over_no_terminal(g
 
     said = label(gateway, NODES[0], "--slips", "--out", str(out))
     assert code not in said
-    assert f"{code[:4]} {code[4:]}" in out.read_text()
+    assert code in out.read_text()
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert "has no set-up code" in label(gateway, NODES[1], "--slips", "--out", str(out), status=2)
 
@@ -105,7 +105,6 @@ def test_a_label_holds_no_set_up_code(gateway, tmp_path):
     label(gateway, NODES[0], "--url", "https://preau.trilport.fr", "--out", str(out))
     text = out.read_text()
     assert code not in text
-    assert f"{code[:4]} {code[4:]}" not in text
 
 
 @pytest.mark.parametrize(
