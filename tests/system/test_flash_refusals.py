@@ -61,7 +61,7 @@ class Bench:
         return Flasher(
             program={"main.py": b"import app", **files},
             wishes={},
-            town=Surroundings(({"ssid": "preau", "password": None},), "broker.example", 1883, None),
+            town=Surroundings(({"ssid": "preau", "password": None},), "broker.example", 1883, {}),
             broker=BrokerAddress("127.0.0.1", free_port()),
             accounts=TownAccounts(self.accounts, None),
             entry=EstateEntry.wanted(settings, room),

@@ -30,9 +30,11 @@ ELSEWHERE = {
     "import": "it has no secret",
     "influxdb.setup": "test_influxdb_setup",
     "init": "test_stack_runs",
+    "node.flash": "test_flash_to_page",
     "node.label": "test_node_labels: set-up codes are what slips are for",
     "restore": "test_backup",
     "run": "runs all the time",
+    "simulate": "it takes the password of another's broker from a variable",
 }
 
 
