@@ -236,8 +236,7 @@ async def _scan_i2c(sensors):
 
 
 def _slow_down(sensors):
-    """For an SCD30 that answered only now: another bus, on which all chips get their drivers anew.
-    """
+    """For an SCD30 that answers only now: another bus, on which all chips get drivers anew."""
     bus = seldom.load("i2c_bus")
     if bus.is_hard(sensors.i2c):
         sensors.all = [sensor for sensor in sensors.all if "@0x" not in sensor.driver.name]
