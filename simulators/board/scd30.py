@@ -48,7 +48,7 @@ class Scd30(SensirionChip):
         self.humidity_percent = humidity_percent
         self.stretch_s = 0.15
         self.correction_ppm = 0.0
-        # §1.4.6: self-calibration is off as delivered.
+        # Self-calibration is off as delivered.
         self.kept = {_INTERVAL: 2, _ABC: 0, _RECALIBRATE: 400}
         self.writes = 0
         self.silent = False
@@ -62,8 +62,8 @@ class Scd30(SensirionChip):
         return bool(self.kept[_ABC])
 
     def power_cycle(self) -> None:
-        """Measuring goes on by itself after power-on (§1.4.1); what was last calibrated to is
-        forgotten, the correction is not (§1.4.6).
+        """Measuring goes on by itself after power-on; what was last calibrated to is
+        forgotten, the correction is not.
         """
         self.kept[_RECALIBRATE] = 400
         self._restart()

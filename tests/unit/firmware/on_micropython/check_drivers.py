@@ -67,7 +67,7 @@ def sensirion_checksum_is_the_datasheets():
 def sensirion_answers_with_any_damage_are_refused():
     from drivers.sensirion import WordDevice
 
-    # SCD30, interface description §1.4.5: 439 ppm, 27.2 °C, 48.8 %.
+    # SCD30, interface description, example of reading: 439 ppm, 27.2 °C, 48.8 %.
     bus = _Bus(bytes.fromhex("43dbcb8c2e8f41d970e7fff54243bf3a1b74"))
     device = WordDevice(bus, "chip", 0x61, 6)
     assert device.read(6)[0] == 0x43DB
