@@ -84,7 +84,7 @@ class Ds18b20:
             raise self._error("no answer")
         if line.crc8(data):
             raise self._error("checksum is wrong")
-        # Configuration register: the low five bits are ones. Zeros throughout are a line that is held low.
+        # Configuration register: its low five bits are ones. Only zeros: a line that is held low.
         if data[4] & 0x9F != 0x1F:
             raise self._error("the line is held low, or this is no DS18B20")
         raw = data[0] | data[1] << 8
