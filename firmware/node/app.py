@@ -125,9 +125,6 @@ class App:
         async with self.bus_lock:
             stamp, rtc_s = self._stamp()
             readings = await self.sensors.measure(rtc_s)
-            # Within the lock: there is no room for this and a calibration at once.
-            if self.light:
-                self.light.show(self.sensors.co2_ppm, self.clock.now())
         if self.sensors.changed:
             self.sensors.changed = False
             self.session.changed()
@@ -135,6 +132,10 @@ class App:
         self._cycle += 1
         if readings:
             self._take(stamp + b"".join(pack.encode_reading(*reading) for reading in readings))
+        if self.light:
+            # Once the readings are safe, and not beside a calibration, for which there is no room.
+            async with self.bus_lock:
+                self.light.show(self.sensors.co2_ppm, self.clock.now())
 
     def _stamp(self):
         """The head of a pack taken now, and the RTC second it tells."""

@@ -23,15 +23,20 @@ def is_held(config) -> bool:
     return not machine.Pin(config["sda"]).value()
 
 
-def open_bus(config):
+def is_hard(bus) -> bool:
+    """Whether a bus is one in hardware, with which an SCD30 can't be read."""
+    return type(bus) is machine.I2C
+
+
+def open_bus(config, before=None):
     """The bus of `config` (`id`, `scl`, `sda`, `soft`), freed if need be. It is one in software
-    where that is asked for or an SCD30 answers.
+    where that is asked for, an SCD30 answers, or the one of `before` was.
     """
     if not machine.Pin(config["sda"], machine.Pin.IN, machine.Pin.PULL_UP).value():
         _free(config)
     scl = machine.Pin(config["scl"])
     sda = machine.Pin(config["sda"])
-    if not config.get("soft"):
+    if not config.get("soft") and (before is None or is_hard(before)):
         bus = machine.I2C(config.get("id", 0), scl=scl, sda=sda, freq=_FREQUENCY)
         if _STRETCHES not in bus.scan():
             return bus

@@ -130,7 +130,7 @@ class Sensors:
         if self.i2c is not None and type(getattr(error, "address", None)) is int:
             bus = seldom.load("i2c_bus")
             if bus.is_held(self.settings.i2c):
-                bus.open_bus(self.settings.i2c)
+                bus.open_bus(self.settings.i2c, self.i2c)
 
     def _add_values(self, readings, sensor, values):
         if hasattr(sensor.driver, "abc"):

@@ -187,6 +187,7 @@ class VirtualBoard:
         """One run; the cause of the next, or None where the program ended without a watchdog."""
         self._resets.clear()
         self.surroundings.watchdog_s = None
+        self.surroundings.radio_on = False
         process = await asyncio.create_subprocess_exec(
             *arguments,
             cwd=self.flash,

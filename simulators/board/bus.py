@@ -24,7 +24,8 @@ _INTERRUPT = ord("I")
 
 @dataclass(slots=True)
 class Surroundings:
-    """What is around the chip besides its buses; set and read it at will.
+    """What is around the chip besides its buses; set and read it at will. `radio_on` is the
+    program's doing.
 
     `pins` are levels (written by the program, or from outside by `drive`), `analog_uv` the voltages
     at the ADC's pins, `leds` the colours of WS2812s by pin, `uart_in` what a UART without a chip
@@ -32,6 +33,7 @@ class Surroundings:
     """
 
     wifi_up: bool = True
+    radio_on: bool = False
     rssi_dbm: int = -61
     pins: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     pulls: dict[int, int] = field(default_factory=dict)
@@ -91,6 +93,7 @@ class Wire:
             b"L": self._leds,
             b"A": lambda pin, _: (0, struct.pack("<I", self.surroundings.analog_uv[pin])),
             b"N": self._network,
+            b"n": self._switch_radio,
             b"D": self._start_watchdog,
             b"F": self._feed_watchdog,
             b"X": self._reset,
@@ -215,6 +218,10 @@ class Wire:
 
     def _network(self, _target: int, _data: bytes) -> Answer:
         return 0, bytes((int(self.surroundings.wifi_up), -self.surroundings.rssi_dbm))
+
+    def _switch_radio(self, on: int, _data: bytes) -> Answer:
+        self.surroundings.radio_on = bool(on)
+        return _DONE
 
     def _start_watchdog(self, _target: int, data: bytes) -> Answer:
         self.surroundings.watchdog_s = struct.unpack("<I", data)[0] / 1000

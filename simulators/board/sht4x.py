@@ -8,7 +8,7 @@ from typing import Final
 
 from simulators.board.sensirion import Refused, SensirionChip, Timer, clamp_word
 
-# Table 4 and 8 of the datasheet: the longest a measurement takes, by command.
+# The longest a measurement takes, by command.
 _MEASURE_S: Final = {0xFD: 0.0083, 0xF6: 0.0045, 0xE0: 0.0016}
 # Heater pulses of 1 s and 0.1 s at three powers; a measurement at the highest precision follows.
 _HEATER_S: Final = {0x39: 1.1, 0x32: 0.11, 0x2F: 1.1, 0x24: 0.11, 0x1E: 1.1, 0x15: 0.11}
@@ -35,7 +35,7 @@ class Sht4x(SensirionChip):
         self._serial = serial
 
     def write(self, data: bytes) -> None:
-        """Take one command byte; refused while measuring, save the reset (§4.8)."""
+        """Take one command byte; refused while measuring, save the reset."""
         if len(data) != 1:
             if data:
                 raise Refused

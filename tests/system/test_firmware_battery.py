@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from ingest.store.reader import StoreReader
 from simulators.board.board import VirtualBoard
+from simulators.board.chips import Chips
+from simulators.board.scd4x import Scd4x
 from tests.gateway import Gateway as RealGateway
 from tests.servers import Server, eventually, require_micropython, running
 from tests.system.test_firmware_node import NODE, Gateway
@@ -23,13 +26,20 @@ def gateway(mosquitto: Server) -> AsyncIterator[Gateway]:
     gateway.close()
 
 
-def battery_board(folder: Path, port: int, **config: Any) -> VirtualBoard:
+def battery_board(
+    folder: Path, port: int, chips: Chips | None = None, **config: Any
+) -> VirtualBoard:
+    """Without `chips` it has an SHT4x: an SCD41 takes its 5 s at each wake."""
     require_micropython()
+    if chips is None:
+        chips = Chips()
+        chips.scd4x.connected = False
     return VirtualBoard(
         NODE,
         folder / "board",
         ("127.0.0.1", port),
         interval_s=2,
+        chips=chips,
         extra_config={"life": "battery", "wifi_every": 3, "ip": "cached"} | config,
     )
 
@@ -109,6 +119,66 @@ def _again(gateway: Gateway) -> None:
     """A gateway sends a command until it is answered: who sleeps hears nothing."""
     if gateway.presences[-1]["online"]:
         gateway.command(id="b1", do="identify")
+
+
+class WatchedScd4x(Scd4x):
+    """Notes in which run of the board it shoots, and whether the radio was on for that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.board: VirtualBoard | None = None
+        self.shots_of_run: Counter[int] = Counter()
+        self.radio: set[bool] = set()
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if data in (b"\x21\x9d", b"\xec\x05"):
+            assert self.board is not None
+            self.shots_of_run[self.board.starts] += data == b"\x21\x9d"
+            self.radio.add(self.board.surroundings.radio_on)
+
+
+async def test_an_scd41_shoots_singly_at_each_wake_with_the_radio_off(
+    gateway: Gateway, mosquitto: Server, tmp_path: Path
+) -> None:
+    """Found by the scan, and told nothing. A shot takes 5 s; of two after power-on the first is
+    thrown away.
+    """
+    chip = WatchedScd4x()
+    board = chip.board = battery_board(tmp_path, mosquitto.port, Chips(scd4x=chip), wifi_every=1)
+    async with board:
+        await eventually(lambda: gateway.packs, deadline_s=60)
+        chip.co2_ppm = 812
+        await eventually(lambda: len(gateway.packs) >= 3, deadline_s=90)
+        chip.co2_ppm = 477
+        await eventually(lambda: len(gateway.packs) >= 5, deadline_s=90)
+    assert [chip.shots_of_run[run] for run in (1, 2, 3, 4)] == [2, 1, 1, 1]
+    assert chip.radio == {False}
+    assert not chip.measuring
+    told = [
+        record["v"] for pack in gateway.packs for record in json.loads(pack) if record["n"] == "co2"
+    ]
+    assert len(told) == len(gateway.packs)
+    assert (told[0], told[2], told[4]) == (600, 812, 477)
+    online = [presence for presence in gateway.presences if presence["online"]]
+    assert online[0]["co2"] == [{"sensor": "scd4x@0x62", "abc": True, "single_shot": True}]
+    asleep = [presence for presence in gateway.presences if presence.get("asleep")]
+    # The radio's part does not contain the shot.
+    assert all(presence["awake_ms"] - presence["radio_ms"] >= 5000 for presence in asleep)
+    assert not any("defect" in line for line in board.output), list(board.output)
+
+
+async def test_what_it_would_sleep_through_is_refused_in_its_presence(
+    gateway: Gateway, mosquitto: Server, tmp_path: Path
+) -> None:
+    board = battery_board(tmp_path, mosquitto.port, sensors=[{"chip": "contact", "pin": 25}])
+    async with board:
+        await eventually(lambda: gateway.presences, deadline_s=60)
+        assert gateway.presences[0]["failing"] == ["contact@pin25"]
+        assert gateway.presences[0]["sensors"] == ["sht4x@0x44"]
+        await eventually(lambda: board.starts >= 3, deadline_s=60)
+    said = "contact@pin25: needs a node that does not sleep"
+    assert sum(said in line for line in board.output) == 1, list(board.output)
 
 
 async def test_garbage_in_rtc_memory_is_refused(gateway: Gateway, board: VirtualBoard) -> None:

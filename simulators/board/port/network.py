@@ -22,6 +22,7 @@ class WLAN:
     def active(self, active=None):
         if active is not None:
             WLAN._active = bool(active)
+            wire.ask("n", WLAN._active)
             if not active:
                 WLAN._ssid = None
         return WLAN._active
