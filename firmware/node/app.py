@@ -36,7 +36,15 @@ _PERFORM_TRIES = const(5)
 
 # Names are never given back: MicroPython keeps them in tables that double. These modules' names
 # come first, while there is a piece of the heap that is large enough.
-_NAMED_EARLY = ("known_time", "joining", "mqtt_open", "presence", "command_log", "commands")
+_NAMED_EARLY = (
+    "known_time",
+    "joining",
+    "connecting",
+    "mqtt_open",
+    "presence",
+    "command_log",
+    "commands",
+)
 
 # Not "outbox": beside `outbox.mpy` a folder of that name would be imported instead of it.
 _PACKS = const("packs")
@@ -224,6 +232,8 @@ def _name_early():
     # Apart from `main`, which stays for ever with the last of them in its frame.
     for name in _NAMED_EARLY:
         seldom.load(name)
+    # The part with the streams stays, and is otherwise loaded when first connecting.
+    asyncio.open_connection  # noqa: B018
 
 
 def main():

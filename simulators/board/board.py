@@ -13,17 +13,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from simulators.board.bus import Surroundings, Wire
+from simulators.board.bus import Identity, Surroundings, Wire
 from simulators.board.chips import Chips
 from simulators.board.i2c import I2cBus
 from simulators.board.program import (
     HEAP,
+    HEAP_WITH_PINS,
     HEAP_WITH_TLS,
-    HEAP_WITH_WIRES,
     Program,
     find_micropython,
     prepare_program,
 )
+from simulators.board.soc import Soc
 
 __all__ = ["VirtualBoard", "find_micropython"]
 
@@ -70,7 +71,7 @@ class VirtualBoard:
         } | dict(extra_config or {})
         self._config_written = ""
         self._flashed = flashed
-        self._wire = Wire(self.chips, self._asked_to_reset)
+        self._wire = Wire(self.chips, self._asked_to_reset, Soc)
         self._wire_port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
@@ -167,7 +168,8 @@ class VirtualBoard:
         cause: int | None = _POWER_ON
         while cause is not None:
             self.starts += 1
-            environment = self._environment(program, powered_s, cause)
+            self._wire.chip = Identity(self.node, cause, self._rtc_memory)
+            environment = self._environment(program, powered_s)
             heap = f"heapsize={self._heap(program)}"
             arguments = (str(micropython), "-X", heap, "-m", "rom")
             cause = await self._run_once(arguments, environment)
@@ -177,9 +179,8 @@ class VirtualBoard:
             return program.heap
         if self._config["broker"].get("tls", False):
             return HEAP_WITH_TLS
-        wires = any(key in self._config for key in ("onewire", "uart", "light"))
         pins = any("pin" in sensor for sensor in self._config.get("sensors") or ())
-        return HEAP_WITH_WIRES if wires or pins else HEAP
+        return HEAP_WITH_PINS if pins or "light" in self._config else HEAP
 
     async def _run_once(
         self, arguments: tuple[str, ...], environment: dict[str, str]
@@ -213,13 +214,12 @@ class VirtualBoard:
         self.output.append(f"program ended with {process.returncode}")
         return None if self.surroundings.watchdog_s is None else _WATCHDOG
 
-    def _environment(self, program: Program, powered_s: float, cause: int) -> dict[str, str]:
+    def _environment(self, program: Program, powered_s: float) -> dict[str, str]:
         return os.environ | {
             "MICROPYPATH": program.search_path(self.flash, own=self._flashed is None),
             "BOARD_NODE": self.node,
             "BOARD_WIRE": str(self._wire_port),
             "BOARD_POWERED": repr(powered_s),
-            "BOARD_RESET": str(cause),
             "BOARD_RTC_MEMORY": str(self._rtc_memory),
         }
 
