@@ -18,6 +18,9 @@ class Co2Model:
 
     name: str
     specified_to_ppm: int | None
+    """Of several models that answer alike, the least."""
+    may_be: tuple["Co2Model", ...] = ()
+    """Those models: which one it is stands on the chip, and may stand in the estate."""
 
     @property
     def falls_short(self) -> bool:
@@ -28,8 +31,7 @@ class Co2Model:
 _SCD40: Final = Co2Model("Sensirion SCD40", 2000)
 _SCD41: Final = Co2Model("Sensirion SCD41", 5000)
 _MODELS: Final = {
-    # Both answer alike; which one it is stands on the chip, and may stand in the estate.
-    "scd4x": Co2Model("Sensirion SCD40/SCD41", 2000),
+    "scd4x": Co2Model("Sensirion SCD40/SCD41", 2000, (_SCD40, _SCD41)),
     "scd30": Co2Model("Sensirion SCD30", 10_000),
     "s8": Co2Model("SenseAir S8", 2000),
     "mhz19": Co2Model("Winsen MH-Z19", 5000),
@@ -39,8 +41,6 @@ _MODELS: Final = {
 def model_of(report: Co2Report, board: str | None) -> Co2Model:
     """The model of a sensor on a node, of which the estate says `board` ("ESP32-C3, SCD41")."""
     chip = report.sensor.partition("@")[0]
-    if chip == "scd4x":
-        named = [one for one in (_SCD40, _SCD41) if one.name[-5:] in (board or "").upper()]
-        if len(named) == 1:
-            return named[0]
-    return _MODELS.get(chip, Co2Model(chip, None))
+    model = _MODELS.get(chip, Co2Model(chip, None))
+    named = [one for one in model.may_be if one.name.split()[-1] in (board or "").upper()]
+    return named[0] if len(named) == 1 else model
