@@ -15,12 +15,24 @@ from gateway.sleep import Sleep
 AWAKE_S: Final = 30.0
 """How long a node that does not sleep is waited for."""
 
+_WAIT: Final = click.FloatRange(1, 8 * 86_400)
+"""As long as the service takes for a command: no node sleeps longer."""
+
 wait_option: Final = click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(1, 8 * 86_400),
+    type=_WAIT,
     help="Seconds to wait for the node; else 30, or until one that sleeps should have come.",
 )
+each_wait_option: Final = click.option(
+    "--wait",
+    "wait_s",
+    type=_WAIT,
+    default=120,
+    show_default=True,
+    help="Seconds to wait for a node, each time; one that sleeps answers when it wakes.",
+)
+"""For what is asked of many nodes, and may be typed again for those that were away."""
 
 
 @dataclass(frozen=True, slots=True)
