@@ -79,6 +79,8 @@ class RolloutDesk:
         self._begun = asyncio.Event()
         self._saving = asyncio.Lock()
         self._is_saved = True
+        self._is_failing = False
+        """Whether a node of this step has done badly: those that sleep are left alone then."""
 
     @property
     def order(self) -> Order | None:
@@ -122,6 +124,8 @@ class RolloutDesk:
         """End the one under way. Nodes that have taken it go on by themselves."""
         order = self._order
         if order is not None and order.state == "running":
+            for one in order.nodes:
+                self._withdraw(one)
             await self._end(order, "stopped", "stopped on order")
         return order
 
@@ -169,6 +173,7 @@ class RolloutDesk:
 
     async def _step(self, order: Order, offer: dict[str, Any], step: Sequence[NodeOrder]) -> None:
         """Have all of these end, well or badly, unless the order ends before."""
+        self._is_failing = any(one.problem is not None for one in step)
         left = {
             asyncio.create_task(self._see_through(order, offer, one), name=f"update {one.node}")
             for one in step
@@ -209,12 +214,22 @@ class RolloutDesk:
             while not asking.done():
                 if self._look(one):
                     return True
+                if self._is_failing and self._withdraw(one):
+                    return False
                 if await patience.is_over(asking):
                     self._note(one, "away", f"{self._missing(one)} within {patience.spent_s:.0f} s")
                     return False
             return self._take(asking, one)
         finally:
             asking.cancel()
+
+    def _withdraw(self, one: NodeOrder) -> bool:
+        """Take back an offer to a node that sleeps or is away; whether there was one."""
+        said = self._ground.nodes.get(one.node)
+        if one.state != "offered" or (said is not None and said.online):
+            return False
+        self._note(one, "waiting")
+        return True
 
     def _missing(self, one: NodeOrder) -> str:
         said = self._ground.nodes.get(one.node)
@@ -250,6 +265,7 @@ class RolloutDesk:
         if (one.state, one.error) != (state, error):
             one.state, one.error = state, error
             self._is_saved = False
+            self._is_failing |= one.problem is not None
             _log.info("%s: %s%s", one.node, state, f", {error}" if error else "")
 
     async def _end(self, order: Order, state: Any, why: str | None) -> None:

@@ -92,9 +92,7 @@ def command(
 async def _looked(view: RolloutView, look: str) -> int:
     if look == "follow":
         return await view.follow()
-    if look == "stop":
-        await view.service.post("/api/v1/rollout/stop", {}, _ORDER_S)
-    return await view.show()
+    return await (view.stop() if look == "stop" else view.show())
 
 
 async def _run(view: RolloutView, offer: Offer, body: Mapping[str, Any], zone: ZoneInfo) -> int:

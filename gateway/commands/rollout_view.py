@@ -12,6 +12,8 @@ from ingest.errors import TransientError
 _LOOK_S: Final = 0.5
 _GONE_S: Final = 120.0
 """How long a service may be away, to restart, before nobody looks any more."""
+_STOP_S: Final = 30.0
+_GO_ON: Final = frozenset({"taken", "fetching", "trial"})
 _QUIET: Final = frozenset({"waiting", "offered", "taken"})
 
 
@@ -76,6 +78,17 @@ class RolloutView:
             if one["state"] not in _QUIET and self._told.get(one["id"]) != one["state"]:
                 self._told[one["id"]] = one["state"]
                 self.tell(_line(one))
+
+    async def stop(self) -> int:
+        """End it; what it came to. Raises `RolloutError` where it had failed before."""
+        order = await self.service.post("/api/v1/rollout/stop", {}, _STOP_S)
+        if order["state"] != "stopped":
+            return self._ended(order)
+        self.tell(order["problem"])
+        left = [one["id"] for one in order["nodes"] if one["state"] in _GO_ON]
+        if left:
+            self.tell(f"these have taken it and go on by themselves: {', '.join(left)}")
+        return 0
 
     def _ended(self, order: dict[str, Any]) -> int:
         if order["state"] != "done":

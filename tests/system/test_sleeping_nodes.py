@@ -190,8 +190,11 @@ async def test_a_rollout_is_stopped_before_the_node_wakes(
             assert await another.ended() == 1
             await another.told("is under way")
         async with typed(gateway, "node", "update", "--stop") as stop:
-            assert await stop.ended() == 1
-            await stop.told("stopped on order")
+            assert await stop.ended() == 0
+            await stop.told("stopped on order. 1 nodes were left as they are")
+        async with typed(gateway, "node", "update", "--status") as status:
+            assert await status.ended() == 1
+            await status.told("stopped on order")
     assert not any("command update" in line for line in board.output)
 
 

@@ -141,6 +141,18 @@ async def test_where_one_of_the_second_step_fails_the_rest_never_get_it(tmp_path
     assert [node for node, _ in town.asked] == NODES[:3]
 
 
+async def test_a_node_asleep_is_not_offered_what_another_has_failed_with(tmp_path: Path) -> None:
+    town = Town(tmp_path, **{NODES[0]: "rolled_back", NODES[1]: "silent"})
+    town.say(NODES[1], online=False, asleep=True, next_wake=NOW_MS // 1000 + 3600)
+    desk = town.desk()
+    async with at_work(desk):
+        await desk.begin(RELEASE.name, NODES[:3], 2, 60)
+        order = await ended(desk)
+    assert order.state == "failed"
+    assert [one.state for one in order.nodes] == ["rolled_back", "waiting", "waiting"]
+    assert "2 nodes were left as they are" in str(order.problem)
+
+
 @pytest.mark.parametrize(("end", "told"), [("fetching", "not back within"), ("silent", "no reply")])
 async def test_a_node_that_does_not_come_back_stops_it(tmp_path: Path, end: str, told: str) -> None:
     town = Town(tmp_path, **{NODES[0]: end})
