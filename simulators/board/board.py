@@ -40,7 +40,8 @@ class VirtualBoard:
     it runs; so may `surroundings`. `output` holds the latest lines of its console.
 
     `flashed` is what the flasher writes, by path: the board then runs what lies on its flash, and
-    is flashed at its first start only. Without it, it runs this version from outside its flash.
+    is flashed at its first start only. Without it, it runs this version from outside its flash, or
+    `program`, which many boards may share.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class VirtualBoard:
         chips: Chips | None = None,
         extra_config: Mapping[str, Any] | None = None,
         flashed: Mapping[str, bytes] | None = None,
+        program: Program | None = None,
     ) -> None:
         self.node = node
         self.directory = directory
@@ -70,6 +72,7 @@ class VirtualBoard:
         } | dict(extra_config or {})
         self._config_written = ""
         self._flashed = flashed
+        self._program = program
         self._wire = Wire(self.chips, self._asked_to_reset)
         self._wire_port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -120,7 +123,9 @@ class VirtualBoard:
         self.chips.power_cycle()
         if not self._wire_port:
             self._wire_port = await self._wire.start()
-        program = await asyncio.to_thread(prepare_program, (self.directory / "program").absolute())
+        program = self._program or await asyncio.to_thread(
+            prepare_program, (self.directory / "program").absolute()
+        )
         self._life = asyncio.create_task(
             self._live(micropython, program, time.time()), name=f"board {self.node}"
         )
