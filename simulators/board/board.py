@@ -94,6 +94,11 @@ class VirtualBoard:
         """Whether the program runs."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the program has ended for good, though the board has power."""
+        return self._life is not None and self._life.done()
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -123,9 +128,10 @@ class VirtualBoard:
         self.chips.power_cycle()
         if not self._wire_port:
             self._wire_port = await self._wire.start()
-        program = self._program or await asyncio.to_thread(
-            prepare_program, (self.directory / "program").absolute()
-        )
+        program = self._program
+        if program is None:
+            folder = (self.directory / "program").absolute()
+            program = await asyncio.to_thread(prepare_program, folder)
         self._life = asyncio.create_task(
             self._live(micropython, program, time.time()), name=f"board {self.node}"
         )

@@ -105,9 +105,10 @@ class Taken:
 
     def _numbers(self) -> list[int]:
         try:
-            return sorted(int(name) for name in os.listdir(self._folder) if name.isdecimal())
+            files = list(self._folder.iterdir())
         except FileNotFoundError:
             return []
+        return sorted(int(file.name) for file in files if file.name.isdecimal())
 
     def _content(self, name: str) -> bytes:
         try:
@@ -157,7 +158,7 @@ class Taken:
         if len(data) < at + _RECORD.size:
             return None
         size, seq, crc = _RECORD.unpack_from(data, at)
-        end = at + _RECORD.size + size
+        end: int = at + _RECORD.size + size
         payload = data[at + _RECORD.size : end]
         head = struct.pack("<IHI", log, size, seq)
         if len(payload) < size or binascii.crc32(payload, binascii.crc32(head)) != crc:
