@@ -96,6 +96,7 @@ class Player:
     _down: Counter[str] = field(default_factory=Counter)
     """By server, and by node for its power: how many of its faults hold at the moment."""
     _turns: int = 0
+    _next_stop_ms: int = 0
 
     async def run(self) -> None:
         """From begin to end, all put right again afterwards. Raises `TransientError`."""
@@ -148,6 +149,8 @@ class Player:
             [*self._fault_stops(), *self._overview_stops()], key=lambda one: (one.at_ms, one.order)
         )
         for stop in stops:
+            later = (one.at_ms for one in stops if one.at_ms > stop.at_ms)
+            self._next_stop_ms = min(later, default=self.scenario.end_ms)
             await self.go_to(min(stop.at_ms, self.scenario.end_ms))
             await stop.act()
             if not self.clock.is_going:
@@ -330,9 +333,11 @@ class Player:
         await self.take_away(server)
 
     async def _turn_on(self) -> None:
-        """Move the clock by a stride."""
-        stride_ms = self.scenario.head.stride_s * 1000
-        await self._turn(min(self.scenario.end_ms, self.clock.now_ms() + stride_ms))
+        """Move the clock by a stride, but not over what happens next."""
+        now_ms = self.clock.now_ms()
+        until_ms = now_ms + self.scenario.head.stride_s * 1000
+        until_ms = min(until_ms, self._next_stop_ms, self.scenario.end_ms)
+        await self._turn(max(now_ms, until_ms))
 
     def _is_at_work(self, server: str, receipted: int) -> bool:
         """The broker has some packs; the gateway has given some receipts too."""
