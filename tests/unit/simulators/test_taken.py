@@ -137,15 +137,18 @@ def test_a_segment_that_came_and_went_between_two_looks_is_told(flash: Path, tak
         taken.look()
 
 
-def test_an_outbox_that_is_thrown_away_is_not_forgotten(flash: Path, taken: Taken):
-    run(flash, "take(outbox, range(250))")
+@pytest.mark.parametrize("before", [100, 250])
+def test_an_outbox_that_is_thrown_away_is_not_forgotten(flash: Path, taken: Taken, before: int):
+    """What was taken since the last look included: its file is still open."""
+    run(flash, f"take(outbox, range({before}))")
     taken.look()
+    run(flash, f"take(outbox, range({before}, {before + 10}))")
     for file in (flash / "packs").iterdir():
         file.unlink()
     run(flash, "take(outbox, range(3))", log=7)
     taken.look()
-    assert len(taken.packs) == 253
-    assert numbers(taken)[-3:] == [("00000007", seq) for seq in (1, 2, 3)]
+    assert len(taken.packs) == before + 13
+    assert [seq for log, seq in numbers(taken) if log == "00000007"] == [1, 2, 3]
     assert held(taken) == [1, 2, 3]
 
 
