@@ -35,6 +35,13 @@ class FlashError(TransientError):
     """What lies on the flash of a board can't be told any more: this is no loss, but no proof."""
 
 
+class _Head(NamedTuple):
+    at_ms: int
+    is_dated: bool
+    begin: int
+    """Where its readings begin."""
+
+
 class TakenPack(NamedTuple):
     """A pack as it was flushed. `place` orders all packs of a board."""
 
@@ -102,6 +109,11 @@ class Taken:
         """Every reading taken; where no time was ever known, at the second of the chip's RTC."""
         for pack in self.packs:
             yield from self._readings_of(pack.payload)
+
+    def dated_ms(self, pack: TakenPack) -> int | None:
+        """When the firmware says that it took a pack; `None` where it never knew."""
+        head = self._head(pack.payload)
+        return head.at_ms if head.is_dated else None
 
     def _numbers(self) -> list[int]:
         try:
@@ -194,32 +206,33 @@ class Taken:
         return not (waits_behind or (split and position >= fresh))
 
     def _readings_of(self, payload: bytes) -> Iterator[Reading]:
-        kind, seconds = struct.unpack_from("<BI", payload)
-        ms, at = 0, 5
-        if kind == _UNIX_MS:
-            (ms,), at = struct.unpack_from("<H", payload, at), 7
-        elif kind == _RTC:
-            (epoch,), at = struct.unpack_from("<I", payload, at), 9
-            seconds, ms = self._time_of(epoch, seconds)
-        elif kind != _UNIX:
-            raise FlashError(f"a pack of kind {kind} lies in the outbox")
-        for number, value, channel, offset_ms in _values(payload, at):
+        head = self._head(payload)
+        for number, value, channel, offset_ms in _values(payload, head.begin):
             quantity = _QUANTITIES[number]
             yield Reading(
                 quantity.name,
                 channel or MAIN_CHANNEL,
-                seconds * 1000 + ms + offset_ms,
+                head.at_ms + offset_ms,
                 value / 10**quantity.decimals,
             )
 
-    def _time_of(self, epoch: int, rtc_s: int) -> tuple[int, int]:
-        """Unix seconds and milliseconds of a node on mains, which dates by the last anchor."""
+    def _head(self, payload: bytes) -> _Head:
+        kind, seconds = struct.unpack_from("<BI", payload)
+        if kind == _UNIX:
+            return _Head(seconds * 1000, is_dated=True, begin=5)
+        if kind == _UNIX_MS:
+            (ms,) = struct.unpack_from("<H", payload, 5)
+            return _Head(seconds * 1000 + ms, is_dated=True, begin=7)
+        if kind != _RTC:
+            raise FlashError(f"a pack of kind {kind} lies in the outbox")
+        (epoch,) = struct.unpack_from("<I", payload, 5)
         known = sorted(self._anchors.get(epoch, []))
         if not known:
-            return rtc_s, 0
-        before = [anchor for anchor in known if anchor[0] < rtc_s]
+            return _Head(seconds * 1000, is_dated=False, begin=9)
+        # A node on mains dates by the last anchor; before the first it counts back.
+        before = [anchor for anchor in known if anchor[0] < seconds]
         at_s, unix_s, ms = before[-1] if before else known[0]
-        return unix_s + rtc_s - at_s, ms
+        return _Head((unix_s + seconds - at_s) * 1000 + ms, is_dated=True, begin=9)
 
 
 def _log_of(data: bytes, number: int) -> int:

@@ -18,7 +18,7 @@ from ingest.readings import Reading
 from simulators.board.board import VirtualBoard, find_micropython
 from simulators.board.program import SOURCES, Program, prepare_program
 from simulators.board.radio import Radio
-from simulators.board.taken import Taken, TakenPack
+from simulators.board.taken import FlashError, Taken, TakenPack
 from simulators.node import VirtualNode
 from simulators.scenario.cast import Cast, Stand
 from simulators.scenario.fitted import Fitting
@@ -29,6 +29,9 @@ MIB_PER_BOARD: Final = 8
 
 _FEED_MS: Final = 1000
 _LOOK_S: Final = 0.05
+_WATCH_S: Final = 0.25
+_ANSWER_S: Final = 15.0
+"""A node takes the time of an answer that was under way for 10 s; then it measures."""
 _SHOWN: Final = 3
 _MEMORY: Final = Path("/proc/meminfo")
 
@@ -55,9 +58,9 @@ class FirmwareNode:
         *,
         program: Program,
         interval_s: int,
+        clock: Callable[[], float] | None,
     ) -> None:
         self.node = stand.node
-        self.last_error = ""
         self._fitting = fitting
         self._fed_ms = 0
         self._radio = Radio(broker.host, broker.port)
@@ -72,7 +75,13 @@ class FirmwareNode:
             program=program,
         )
         self._taken = Taken(self._board.flash)
+        self._clock = clock
+        self._seen_s = 0.0
+        # For each pack: after and before when it must have been taken, by that clock.
+        self._between: list[tuple[float, float]] = []
+        self._broke: FlashError | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def taken(self) -> int:
@@ -117,6 +126,23 @@ class FirmwareNode:
         )
 
     @property
+    def misdated(self) -> str:
+        """Which packs it says to have taken when it can't have, in words; empty if none.
+
+        Its clock may lag by what an answer takes: see `_ANSWER_S`.
+        """
+        if self._clock is None:
+            return ""
+        wrong: list[int] = []
+        for pack, (after_s, before_s) in zip(self._taken.packs, self._between, strict=True):
+            at_ms = self._taken.dated_ms(pack)
+            if at_ms is not None and not (
+                after_s - _ANSWER_S <= at_ms / 1000 <= before_s + _ANSWER_S
+            ):
+                wrong.append(round(at_ms / 1000 - before_s))
+        return f"dates {len(wrong)} packs wrong, the first by {wrong[0]} s" if wrong else ""
+
+    @property
     def is_linked(self) -> bool:
         """Whether it has a network."""
         return not self._radio.is_cut
@@ -130,18 +156,22 @@ class FirmwareNode:
         if self._starting is not None:
             raise RuntimeError(f"board {self.node} has power already")
         self._starting = asyncio.create_task(self._start(), name=f"board {self.node} starts")
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name=f"board {self.node} flash")
 
     async def crash(self) -> None:
         """Cut its power."""
         await self._started()
         await self._board.kill()
-        self._taken.look()
+        self._look()
 
     async def stop(self) -> None:
         """The same for good."""
         try:
             await self.crash()
         finally:
+            if self._watching is not None:
+                self._watching.cancel()
             self._taken.close()
             await self._board.stop()
             await self._radio.stop()
@@ -165,7 +195,7 @@ class FirmwareNode:
             self._fed_ms = until_ms
             self._fitting.feed(until_ms, self._board.surroundings)
         before = self.taken
-        self._look()
+        self._check()
         return self.taken - before
 
     async def hand_over(self, patience_s: float, check: Callable[[], None]) -> None:
@@ -177,7 +207,7 @@ class FirmwareNode:
         receipted, since_s = -1, loop.time()
         while True:
             check()
-            self._look()
+            self._check()
             if self._has_handed_over():
                 await self.crash()
                 if self._has_handed_over():
@@ -197,12 +227,31 @@ class FirmwareNode:
     def _has_handed_over(self) -> bool:
         return self.taken > 0 and not self.held
 
-    def _look(self) -> None:
+    def _check(self) -> None:
+        if self._broke is not None:
+            raise self._broke
         if self._starting is not None and self._starting.done():
             self._starting.result()
             if self._board.has_ended:
                 raise BoardError(f"the firmware of node {self.node} has ended: {self._said()}")
+        self._look()
+
+    def _look(self) -> None:
+        """See what is new on its flash, and between which times that came there."""
         self._taken.look()
+        now_s = self._clock() if self._clock is not None else 0.0
+        new = len(self._taken.packs) - len(self._between)
+        self._between += [(self._seen_s or now_s, now_s)] * new
+        self._seen_s = now_s
+
+    async def _watch(self) -> None:
+        """However long nobody lets time pass: a board goes on, and deletes what it is rid of."""
+        while self._broke is None:
+            await asyncio.sleep(_WATCH_S)
+            try:
+                self._look()
+            except FlashError as error:
+                self._broke = error
 
     async def _start(self) -> None:
         port = await self._radio.start()
@@ -247,8 +296,20 @@ class Bench:
         boards = [at for at, stand in enumerate(cast.stands) if stand.is_firmware]
         if boards:
             program = await asyncio.to_thread(self._program)
+            # Somebody else's gateway has a clock of its own.
+            known = clock if shift_ms == 0 else None
             for at in boards:
-                nodes[at] = self._board(scenario, cast, cast.stands[at], broker, program)
+                stand = cast.stands[at]
+                nodes[at] = FirmwareNode(
+                    stand,
+                    Fitting(stand, cast.faults, scenario.seed),
+                    self.folder / stand.node,
+                    broker,
+                    program=program,
+                    interval_s=scenario.head.interval_s,
+                    clock=known,
+                )
+                nodes[at].measure_until(scenario.begin_ms)
         return nodes
 
     def _program(self) -> Program:
@@ -257,20 +318,6 @@ class Bench:
             return prepare_program((self.folder / "p").absolute(), self.sources)
         except subprocess.CalledProcessError as error:
             raise ConfigurationError(f"{self.sources}: the firmware can't be compiled") from error
-
-    def _board(
-        self, scenario: Scenario, cast: Cast, stand: Stand, broker: BrokerAddress, program: Program
-    ) -> FirmwareNode:
-        node = FirmwareNode(
-            stand,
-            Fitting(stand, cast.faults, scenario.seed),
-            self.folder / stand.node,
-            broker,
-            program=program,
-            interval_s=scenario.head.interval_s,
-        )
-        node.measure_until(scenario.begin_ms)
-        return node
 
 
 def require(boards: int) -> None:

@@ -122,6 +122,9 @@ class Judge:
                 False,
                 f"{len(strange)} stored readings that no node took: {self._shown(strange)}",
             )
+        for node in self.evidence.nodes:
+            if isinstance(node, FirmwareNode) and node.misdated:
+                return False, f"the firmware of {node.node} {node.misdated}"
         return True, "each reading once, as it was taken"
 
     def _influxdb(self) -> tuple[bool, str]:

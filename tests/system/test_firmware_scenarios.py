@@ -38,6 +38,7 @@ TAKES_NOTHING_WITHOUT_A_LINK = (
             return
 """,
 )
+DATES_WRONG = ("known_time.py", "    offset = unix_s - rtc_s\n", "    offset -= 100\n")
 SOON = """
 begin = 2027-01-12T10:00:00
 end = 2027-01-12T10:00:14
@@ -114,22 +115,24 @@ async def outage(folder: Path, until: str, sources: Path) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("broken", "until", "says"),
+    ("broken", "until", "fails", "says"),
     [
-        pytest.param(FORGETS_ON_PUBACK, "10:00:25", "readings are missing", id="puback"),
-        pytest.param(DROPS_ITS_OUTBOX_ON_RESTART, "10:00:13", "readings are missing", id="restart"),
-        pytest.param(TAKES_NOTHING_WITHOUT_A_LINK, "10:00:13", "asked its sht4x", id="offline"),
+        (FORGETS_ON_PUBACK, "10:00:25", "nothing_missing", "readings are missing"),
+        (DROPS_ITS_OUTBOX_ON_RESTART, "10:00:13", "nothing_missing", "readings are missing"),
+        (TAKES_NOTHING_WITHOUT_A_LINK, "10:00:13", "nothing_missing", "asked its sht4x"),
+        (DATES_WRONG, "10:00:05", "nothing_twice", "packs wrong, the first by -1"),
     ],
+    ids=["puback", "restart", "offline", "dates"],
 )
-async def test_a_firmware_that_loses_readings_is_found_out(
-    broken: tuple[str, str, str], until: str, says: str, tmp_path: Path
+async def test_a_firmware_that_loses_readings_or_dates_them_wrong_is_found_out(
+    broken: tuple[str, str, str], until: str, fails: str, says: str, tmp_path: Path
 ):
     outcome = await outage(tmp_path, until, firmware(tmp_path, *broken))
     assert outcome.broke is None
     failed = {verdict.name: verdict.found for verdict in outcome.verdicts if not verdict.holds}
-    assert set(failed) == {"nothing_missing"}, outcome
-    assert says in failed["nothing_missing"]
-    assert "firmware" in failed["nothing_missing"]
+    assert set(failed) == {fails}, outcome
+    assert says in failed[fails]
+    assert "firmware" in failed[fails]
 
 
 @pytest.mark.parametrize(
