@@ -123,6 +123,17 @@ class VirtualNode:
         return self.outbox.resent
 
     @property
+    def numbered(self) -> dict[str, list[tuple[int, int]]]:
+        """The numbers of the packs that it has taken, by log, as inclusive ranges."""
+        first = self.next_seq - self.taken
+        return {self.log: [(first, self.next_seq - 1)]} if self.taken else {}
+
+    @property
+    def settled(self) -> dict[str, list[tuple[int, int]]]:
+        """The same of those whose receipt it has; which these are it counts only."""
+        return {self.log: [(1, self.receipted)]} if self.receipted else {}
+
+    @property
     def connected(self) -> bool:
         """Whether it is in a session with the broker."""
         return self._session is not None and self._session.connected
@@ -178,6 +189,11 @@ class VirtualNode:
                 await task
 
     @property
+    def has_power(self) -> bool:
+        """Whether nobody has cut its power."""
+        return not self.state.cut_off
+
+    @property
     def is_linked(self) -> bool:
         """Whether it has a network."""
         return self._linked.is_set()
@@ -201,12 +217,14 @@ class VirtualNode:
         """Take all packs that are due up to then, and return how many.
 
         Only for a node that was made with `measures_from_ms`; until when it has measured it
-        remembers.
+        remembers. Without power it takes none.
         """
         if self._measured_ms is None:
             raise RuntimeError(f"node {self.node} measures by its own clock")
         due = self.due_between(self._measured_ms, until_ms)
         self._measured_ms = max(self._measured_ms, until_ms)
+        if not self.has_power:
+            return 0
         if due:
             for at_ms, readings in zip(due, self._read(due), strict=True):
                 self._take(at_ms, readings)

@@ -98,10 +98,16 @@ def _shift_ms(shift: str) -> int | None:
         ) from error
 
 
+def _boards(script: Scenario) -> str:
+    """How many nodes run the real firmware, for whoever waits: they take as long as life."""
+    firmware = script.head.firmware_of(script.head.nodes or len(script.measured_rooms()))
+    return f" ({firmware} with the real firmware)" if firmware else ""
+
+
 def _told(play: _Play, target: Target | None) -> Outcome:
     """Play it, and tell on standard error how far it is."""
     begin_ms, seconds = play.script.begin_ms, (play.script.end_ms - play.script.begin_ms) // 1000
-    with told_parts(play.script.name) as tell:
+    with told_parts(play.script.name + _boards(play.script)) as tell:
 
         def told(at_ms: int) -> None:
             tell((at_ms - begin_ms) // 1000, seconds)

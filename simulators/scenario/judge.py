@@ -17,6 +17,7 @@ from ingest.estate.fields import DEFAULT_ZONE, to_ms
 from ingest.quantities import QUANTITIES
 from ingest.readings import Quality
 from ingest.store.reader import Point
+from simulators.scenario.boards import FirmwareNode
 from simulators.scenario.cast import Cast
 from simulators.scenario.evidence import Evidence, Key
 from simulators.scenario.model import (
@@ -101,8 +102,13 @@ class Judge:
         wrong = [f"{n.node} still holds {n.held} packs" for n in self.evidence.nodes if n.held]
         for node in self.evidence.nodes:
             received = self.evidence.records.received(node)
-            if received != ([(1, node.taken)] if node.taken else []):
-                wrong.append(f"{node.node} took packs 1 to {node.taken}, received are {received}")
+            if received != node.numbered:
+                wrong.append(
+                    f"{node.node} took packs {_packs(node.numbered)}, "
+                    f"received are {_packs(received)}"
+                )
+            if isinstance(node, FirmwareNode) and node.untaken:
+                wrong.append(f"the firmware of {node.node} {node.untaken}")
         missing = self.evidence.comparison().missing
         if missing:
             wrong.insert(0, f"{len(missing)} readings are missing: {self._shown(missing)}")
@@ -116,6 +122,9 @@ class Judge:
                 False,
                 f"{len(strange)} stored readings that no node took: {self._shown(strange)}",
             )
+        for node in self.evidence.nodes:
+            if isinstance(node, FirmwareNode) and node.misdated:
+                return False, f"the firmware of {node.node} {node.misdated}"
         return True, "each reading once, as it was taken"
 
     def _influxdb(self) -> tuple[bool, str]:
@@ -140,7 +149,7 @@ class Judge:
         node, (quantity, _, at_ms) = first
         return (
             f"of {nodes} nodes, from {self._time(at_ms)} ({quantity} of {node}, "
-            f"{self._room(node)}) to {self._time(last[1][2])}"
+            f"{self._where(node)}) to {self._time(last[1][2])}"
         )
 
     def _level(self, level: Level) -> tuple[bool, str]:
@@ -232,8 +241,9 @@ class Judge:
         """Of the estate itself, not of its copies."""
         return [one.node for one in self.cast.stands if one.ref == ref and one.copy == 1]
 
-    def _room(self, node: str) -> str:
-        return next(one.ref for one in self.cast.stands if one.node == node)
+    def _where(self, node: str) -> str:
+        stand = next(one for one in self.cast.stands if one.node == node)
+        return f"{stand.ref}, firmware" if stand.is_firmware else stand.ref
 
     def _time(self, at_ms: int) -> str:
         return datetime.fromtimestamp(at_ms / 1000, self.zone).strftime("%Y-%m-%d %H:%M")
@@ -260,6 +270,16 @@ def _within(bounds: Bounded, value: float) -> bool:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "none"
+
+
+def _packs(numbers: dict[str, list[tuple[int, int]]]) -> str:
+    """Of one log as a rule, which then needs no name."""
+    told = [
+        (f"log {log}: " if len(numbers) > 1 else "")
+        + ", ".join(f"{low} to {high}" for low, high in ranges)
+        for log, ranges in sorted(numbers.items())
+    ]
+    return "; ".join(told) or "none"
 
 
 def _value(point: Point) -> float:

@@ -54,6 +54,14 @@ class Scenario:
         """What everything is drawn by."""
         return self.head.seed
 
+    def measured_rooms(self) -> list[str]:
+        """The rooms of the estate that have a node at the begin, one for each node."""
+        return [
+            place.ref
+            for place in self.estate.rooms()
+            for _ in self.estate.nodes_of(place.ref, self.begin_ms)
+        ]
+
     def with_head(self, **changes: object) -> "Scenario":
         """The same with other seed, nodes or speed."""
         given = {key: value for key, value in changes.items() if value is not None}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from simulators.scenario.load import SHIPPED, load_scenario
 from simulators.sensors import Sensors
 from simulators.town import demo_town
 from tests.gateway import Gateway
-from tests.servers import Server, running
+from tests.servers import Server, require_micropython, running
 
 PREAU = Path(sys.executable).with_name("preau")
 SOME_TIME_MS = 1_735_718_400_000  # 1 January 2025
 MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 
 
 def simulate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -61,6 +63,26 @@ def test_a_scenario_against_ones_own_gateway_is_judged_over_its_api(mosquitto, g
     assert [one["holds"] for one in said["expectations"]] == [True, True, True, True, None]
     with gateway.reader() as reader:
         assert len(reader.logs()) == said["nodes"] == 12
+
+
+def test_the_real_firmware_reports_to_ones_own_gateway(mosquitto, gateway, tmp_path: Path):
+    require_micropython()
+    file = tmp_path / "boards.toml"
+    file.write_text(
+        "begin = 2027-01-12T10:00:00\nend = 2027-01-12T10:00:08\nspeed = 1\ninterval_s = 1\n"
+        'nodes = 2\nfirmware = 1\n[[expect]]\nwhat = "nothing_missing"\n'
+        '[[expect]]\nwhat = "nothing_twice"\n'
+    )
+    target = ("--target", f"mqtt://127.0.0.1:{mosquitto.port}", "--page", gateway.url)
+    ran = simulate(file, "--json", *target)
+    said = json.loads(ran.stdout)
+    assert (ran.returncode, said["holds"]) == (0, True), ran.stdout + ran.stderr
+    (board,) = said["firmware"]
+    # Its time is that of the gateway, which is now.
+    assert all(
+        abs(at_ms - time.time() * 1000) < HOUR_MS for *_, at_ms, _ in gateway.stored(board["node"])
+    )
+    assert gateway.stored(board["node"])
 
 
 def test_what_cannot_be_seen_without_the_page_is_not_said_to_hold(mosquitto, gateway):

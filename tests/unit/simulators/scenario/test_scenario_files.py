@@ -175,3 +175,100 @@ def test_a_target_that_is_none_is_refused_and_no_password_shown(target: str, tol
     said = capsys.readouterr().err
     assert told in said
     assert "secret" not in said
+
+
+BOARDS = HEAD + "nodes = 3\nfirmware = 2\nspeed = 1\n"
+IN_CP = 'room = "prevert/cp"\nsince = 2027-01-12T07:00:00\n'
+
+
+@pytest.mark.parametrize(
+    ("head", "text", "told"),
+    [
+        (
+            HEAD,
+            "firmware = 2\n",
+            (
+                "mine.toml:3: firmware = 2: needs `speed = 1`: chips, watchdog and MQTT of a board "
+                "keep the time of day"
+            ),
+        ),
+        (
+            HEAD,
+            "nodes = 3\nspeed = 1\nfirmware = 4\n",
+            "mine.toml:5: firmware = 4: is more than the 3 nodes that take part",
+        ),
+        (
+            HEAD,
+            'speed = 1\nfirmware = "all"\npower = "battery"\n',
+            (
+                'mine.toml:4: firmware = "all": needs `power = "mains"`: boards that sleep are not '
+                "played yet"
+            ),
+        ),
+        (
+            BOARDS,
+            f'[[fault]]\nwhat = "wrong_clock"\nahead_s = 60\n{IN_CP}',
+            (
+                'mine.toml:7: fault[0].what = "wrong_clock": can\'t befall it: the node in '
+                "prevert/cp runs the real firmware, which has its time from the gateway"
+            ),
+        ),
+        (
+            BOARDS,
+            f'[[fault]]\nwhat = "worn_battery"\n{IN_CP}',
+            (
+                'mine.toml:7: fault[0].what = "worn_battery": can\'t befall it: the node in '
+                "prevert/cp runs the real firmware, on mains"
+            ),
+        ),
+        (
+            BOARDS,
+            f'[[fault]]\nwhat = "disconnected"\nchip = "sht4x"\nvalue = -127.0\n{IN_CP}',
+            (
+                "mine.toml:9: fault[0].value = -127.0: can't be told: the node in prevert/cp runs "
+                "the real firmware, which says nothing for a chip that does not answer"
+            ),
+        ),
+        (
+            BOARDS,
+            (
+                '[[room]]\nref = "prevert/cp"\nchips = ["bme280"]\n'
+                f'[[fault]]\nwhat = "checksum_errors"\nchip = "bme280"\n{IN_CP}'
+            ),
+            (
+                'mine.toml:11: fault[0].chip = "bme280": can\'t be garbled on a board: the node in '
+                "prevert/cp runs the real firmware; sht4x, sht3x, scd41, scd40, scd30 can"
+            ),
+        ),
+        (
+            BOARDS,
+            '[[expect]]\nwhat = "battery"\nroom = "prevert/cp"\nat_least = 3\n',
+            (
+                'mine.toml:7: expect[0].what = "battery": is not measured: the node in prevert/cp '
+                "runs the real firmware, on mains"
+            ),
+        ),
+        (
+            HEAD,
+            'power = "battery"\n[[fault]]\nwhat = "power_cut"\ntimes = 1\n',
+            (
+                'mine.toml:5: fault[0].what = "power_cut": needs `power = "mains"`: '
+                "a node on batteries sleeps through it"
+            ),
+        ),
+    ],
+)
+def test_what_cant_be_played_with_boards_is_told(tmp_path: Path, head: str, text: str, told: str):
+    assert problems(tmp_path, text, head=head) == [told]
+
+
+def test_the_same_befalls_the_virtual_nodes_beside_them(tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    fault = '[[fault]]\nwhat = "wrong_clock"\nahead_s = 60\nroom = "prevert/ce2"\ntimes = 1\n'
+    file.write_text(BOARDS + fault)
+    assert load_scenario(file).head.firmware == 2
+
+
+def test_another_speed_on_the_command_line_is_refused(capsys):
+    assert run(["simulate", "firmware-outage", "--speed", "60"]) == 2
+    assert "firmware = 4: needs `speed = 1`" in capsys.readouterr().err
