@@ -187,6 +187,8 @@ class Judge:
             for node in self._nodes(judged.room)
             for point in self.evidence.records.points(node, judged.quantity, since_ms, until_ms)
         ]
+        if not points:
+            return False, f"nothing was measured in {judged.room} then"
         count = sum(point.quality == wanted for point in points)
         return _within(judged, count), f"{count} of {len(points)} readings are {judged.quality}"
 

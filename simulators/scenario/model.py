@@ -155,6 +155,8 @@ class FaultTable(EstateModel):
             raise ValueError("give either `since`, when it begins, or `times`, how often")
         if self.until is not None and self.times is not None:
             raise ValueError("`until` goes with `since`; drawn ones last `lasting_s`")
+        if self.since is not None and self.lasting_s:
+            raise ValueError("`lasting_s` goes with `times`; with `since` write `until`")
         return self
 
 
