@@ -28,6 +28,7 @@ from simulators.scenario.model import ExpectTable, Memory, Overview
 from simulators.scenario.perform import Outcome, outcome_of
 from simulators.scenario.play import Player, Told
 from simulators.scenario.script import Entry, Scenario
+from simulators.scenario.weight import Weight
 
 PASSWORD_VARIABLE: Final = "PREAU_SIMULATE_PASSWORD"  # noqa: S105 - its name, not its value
 _PORT: Final = 1883
@@ -44,9 +45,9 @@ class Target:
     def check(self) -> None:
         """Whether it runs is for its owner to say."""
 
-    def resident_kib(self) -> int:
+    def weight(self) -> Weight:
         """Not to be told from here."""
-        return 0
+        return Weight()
 
     async def take_away(self, server: str) -> None:
         """Refused: the checks have let no such fault through."""
@@ -130,7 +131,7 @@ async def perform_against(
                 until_ms=scenario.end_ms + 1,
                 shift_ms=shift_ms,
             )
-            judge = Judge(scenario, cast, Evidence(records, nodes), player.overviews, 0)
+            judge = Judge(scenario, cast, Evidence(records, nodes), player.overviews, Weight())
             verdicts = await asyncio.to_thread(_seen, judge, target)
         except PreauError as error:
             broke = str(error)

@@ -31,6 +31,7 @@ from simulators.scenario.model import (
     Overview,
 )
 from simulators.scenario.script import Entry, Scenario
+from simulators.scenario.weight import Weight
 
 _SHOWN: Final = 3
 
@@ -56,7 +57,7 @@ class Judge:
     cast: Cast
     evidence: Evidence
     overviews: dict[int, dict[str, object]]
-    peak_kib: int
+    weight: Weight
     zone: ZoneInfo = DEFAULT_ZONE
 
     def verdicts(self) -> list[Verdict]:
@@ -79,8 +80,7 @@ class Judge:
             case Letters() as letters:
                 found = self._letters(letters)
             case Memory() as memory:
-                mib = self.peak_kib / 1024
-                found = 0 < mib <= memory.at_most_mib, f"the gateway took up to {mib:.0f} MiB"
+                found = self._memory(memory)
             case Overview() as overview:
                 found = self._overview(overview, self.overviews.get(entry.index))
             case table:
@@ -91,6 +91,15 @@ class Judge:
         if what == "nothing_missing":
             return self._missing()
         return self._twice() if what == "nothing_twice" else self._influxdb()
+
+    def _memory(self, memory: Memory) -> tuple[bool, str]:
+        mib = self.weight.kib / 1024
+        if mib == 0:
+            return False, "this system does not tell how much memory the gateway takes"
+        found = f"the gateway took up to {mib:.0f} MiB"
+        if not self.weight.is_peak:
+            found += " when looked at: this system does not tell its peak"
+        return mib <= memory.at_most_mib, found
 
     def _letters(self, letters: Letters) -> tuple[bool, str]:
         counts = self.evidence.records.letter_counts()

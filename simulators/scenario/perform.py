@@ -102,7 +102,7 @@ async def _performed(
     else:
         influx_port = None if servers.influx is None else servers.influx.port
         evidence = Evidence(StoreRecords(servers.data), nodes, influx_port)
-        judge = Judge(scenario, cast, evidence, player.overviews, player.peak_kib)
+        judge = Judge(scenario, cast, evidence, player.overviews, player.weight)
         verdicts = await asyncio.to_thread(judge.verdicts)
     return outcome_of(player, verdicts, broke, begun_s)
 

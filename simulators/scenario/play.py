@@ -21,6 +21,7 @@ from simulators.scenario.hostile import hostile_messages, publish_all
 from simulators.scenario.model import HostilePayloads, LinkCut, Overview
 from simulators.scenario.occurrences import Occurrence, occurrences
 from simulators.scenario.script import Entry, Scenario
+from simulators.scenario.weight import Weight
 
 _LOOK_S: Final = 0.004
 _AT_ONCE: Final = 64
@@ -49,8 +50,8 @@ class Surroundings(Protocol):
         """Raises `TransientError` where the gateway has ended by itself."""
         ...
 
-    def resident_kib(self) -> int:
-        """The gateway's memory; 0 where that can't be told."""
+    def weight(self) -> Weight:
+        """The gateway's memory; none where that can't be told."""
         ...
 
     async def take_away(self, server: str) -> None:
@@ -81,7 +82,7 @@ class _Stop:
 
 @dataclass
 class Player:
-    """One run of a scenario. `overviews` and `peak_kib` are what it saw on the way."""
+    """One run of a scenario. `overviews` and `weight` are what it saw on the way."""
 
     scenario: Scenario
     cast: Cast
@@ -90,7 +91,7 @@ class Player:
     servers: Surroundings
     told: Told = lambda _at_ms: None
     overviews: dict[int, dict[str, Any]] = field(default_factory=dict)
-    peak_kib: int = 0
+    weight: Weight = Weight()
     _down: Counter[str] = field(default_factory=Counter)
     """By server: how many of its faults hold at the moment."""
     _turns: int = 0
@@ -210,7 +211,9 @@ class Player:
 
     def weigh(self) -> None:
         """Note how much memory the gateway takes, if that can be told."""
-        self.peak_kib = max(self.peak_kib, self.servers.resident_kib())
+        weight = self.servers.weight()
+        if weight.kib > 0:
+            self.weight = Weight(max(self.weight.kib, weight.kib), weight.is_peak)
 
     async def _wake_all(self) -> None:
         room = asyncio.Semaphore(_AT_ONCE)

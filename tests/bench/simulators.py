@@ -105,7 +105,7 @@ async def sessions(nodes: int, minutes: int) -> list[Figure]:
         ),
         Figure("beyond the period until all had their receipt", took_s - minutes * 60, "s"),
         Figure("processor time of the simulator", cpu_s / took_s * 100, "%"),
-        Figure("memory of the gateway", player.peak_kib / 1024, "MiB"),
+        Figure("memory of the gateway", player.weight.kib / 1024, "MiB"),
     ]
 
 
