@@ -25,6 +25,7 @@ from simulators.room import RoomState
 from simulators.scenario.cast import BRISK, Cast, Stand
 from simulators.scenario.load import script_of
 from simulators.scenario.script import Scenario
+from simulators.target import address_for
 from simulators.town import demo_town
 
 _MOST_READINGS: Final = 20_000_000
@@ -93,13 +94,14 @@ class RecordedCast(Cast):
         clock: Callable[[], float],
         *,
         shift_ms: int = 0,
+        passwords: Mapping[str, str] | None = None,
     ) -> list[VirtualNode]:
         """The nodes, not yet started."""
         return [
             RecordedNode(
                 node,
                 recording,
-                broker,
+                address_for(node, broker, passwords),
                 log=log_of(node, scenario.seed, scenario.begin_ms + shift_ms),
                 begin_ms=scenario.begin_ms,
                 clock=clock,

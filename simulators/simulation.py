@@ -16,13 +16,14 @@ from gateway.commands.progress import told_parts
 from ingest.errors import ConfigurationError
 from simulators.replay import first_ms_of, last_ms_of, moved, read_recording, replay_of
 from simulators.scenario import load, report
-from simulators.scenario.cast import Cast
+from simulators.scenario.cast import Cast, cast_of
 from simulators.scenario.external import Target, parse_target, perform_against
 from simulators.scenario.model import Speed
 from simulators.scenario.perform import Outcome, perform
 from simulators.scenario.script import Scenario
 
 _HOUR_MS: Final = 3_600_000
+_LINE_EVERY_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class Options:
     short: bool = False
     target: str | None = None
     page: str | None = None
+    ca: Path | None = None
+    passwords: Path | None = None
+    lists_nodes: bool = False
     report: Path | None = None
     as_json: bool = False
 
@@ -55,13 +59,28 @@ def simulate(options: Options) -> int:
     """Play, print, and say how it ended. Raises `ConfigurationError` before anything is started."""
     if options.report is not None and not options.report.absolute().parent.is_dir():
         raise ConfigurationError(f"--report {str(options.report)!r}: there is no such folder")
-    target = None if options.target is None else parse_target(options.target, options.page)
+    target = _target(options)
     play = _replay(options) if options.replay is not None else _scenario(options)
+    if options.lists_nodes:
+        cast = play.cast or cast_of(play.script)
+        click.echo("\n".join(stand.node for stand in cast.stands))
+        return 0
     outcome = _told(play, target)
     if options.report is not None:
         options.report.write_text(report.as_junit(outcome), encoding="utf-8")
     click.echo(report.as_json(outcome) if options.as_json else report.as_table(outcome))
     return 0 if outcome.holds else 1
+
+
+def _target(options: Options) -> Target | None:
+    if options.target is not None:
+        return parse_target(
+            options.target, options.page, ca=options.ca, passwords=options.passwords
+        )
+    for name in ("page", "ca", "passwords"):
+        if getattr(options, name) is not None:
+            raise ConfigurationError(f"--{name} goes with --target")
+    return None
 
 
 def _scenario(options: Options) -> _Play:
@@ -101,7 +120,7 @@ def _shift_ms(shift: str) -> int | None:
 def _told(play: _Play, target: Target | None) -> Outcome:
     """Play it, and tell on standard error how far it is."""
     begin_ms, seconds = play.script.begin_ms, (play.script.end_ms - play.script.begin_ms) // 1000
-    with told_parts(play.script.name) as tell:
+    with told_parts(play.script.name, lines_every_s=_LINE_EVERY_S) as tell:
 
         def told(at_ms: int) -> None:
             tell((at_ms - begin_ms) // 1000, seconds)

@@ -21,7 +21,7 @@ from simulators.scenario.hostile import hostile_messages, publish_all
 from simulators.scenario.model import HostilePayloads, LinkCut, Overview
 from simulators.scenario.occurrences import Occurrence, occurrences
 from simulators.scenario.script import Entry, Scenario
-from simulators.scenario.weight import Weight
+from simulators.scenario.weight import UNKNOWN, Weight
 
 _LOOK_S: Final = 0.004
 _AT_ONCE: Final = 64
@@ -91,7 +91,7 @@ class Player:
     servers: Surroundings
     told: Told = lambda _at_ms: None
     overviews: dict[int, dict[str, Any]] = field(default_factory=dict)
-    weight: Weight = Weight()
+    weight: Weight = UNKNOWN
     _down: Counter[str] = field(default_factory=Counter)
     """By server: how many of its faults hold at the moment."""
     _turns: int = 0
