@@ -25,6 +25,7 @@ from simulators.room import RoomState
 from simulators.scenario.cast import BRISK, Cast, Stand
 from simulators.scenario.load import script_of
 from simulators.scenario.script import Scenario
+from simulators.shared import SharedSession
 from simulators.target import address_for
 from simulators.town import demo_town
 
@@ -57,6 +58,7 @@ class RecordedNode(VirtualNode):
         clock: Callable[[], float],
         shift_ms: int,
         is_brisk: bool,
+        shared: SharedSession | None = None,
     ) -> None:
         super().__init__(
             node,
@@ -67,6 +69,7 @@ class RecordedNode(VirtualNode):
             clock=clock,
             measures_from_ms=begin_ms,
             shift_ms=shift_ms,
+            shared=shared,
         )
         self._recording = recording
         self._instants = list(recording)
@@ -97,6 +100,7 @@ class RecordedCast(Cast):
         passwords: Mapping[str, str] | None = None,
     ) -> list[VirtualNode]:
         """The nodes, not yet started."""
+        shared = SharedSession(broker) if scenario.head.sessions == "shared" else None
         return [
             RecordedNode(
                 node,
@@ -107,6 +111,7 @@ class RecordedCast(Cast):
                 clock=clock,
                 shift_ms=shift_ms,
                 is_brisk=scenario.head.speed != 1,
+                shared=shared,
             )
             for node, recording in self.recordings.items()
         ]

@@ -46,6 +46,11 @@ class SpeedType(click.ParamType[object]):
     help="So many nodes; beyond those of the estate in copies of its rooms.",
 )
 @click.option("--speed", type=SpeedType(), help="full, or a number: 1 is as in life.")
+@click.option(
+    "--shared-session",
+    is_flag=True,
+    help="All nodes in one MQTT session, for load beyond the limit of connections; without wills.",
+)
 @click.option("--short", is_flag=True, help="The short form, for tests.")
 @click.option(
     "--target",

@@ -36,6 +36,7 @@ class Options:
     seed: int | None = None
     nodes: int | None = None
     speed: Speed | None = None
+    shared_session: bool = False
     short: bool = False
     target: str | None = None
     page: str | None = None
@@ -44,6 +45,11 @@ class Options:
     lists_nodes: bool = False
     report: Path | None = None
     as_json: bool = False
+
+    @property
+    def sessions(self) -> str | None:
+        """What the scenario's own word is replaced by, if it is."""
+        return "shared" if self.shared_session else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,9 @@ def _target(options: Options) -> Target | None:
 def _scenario(options: Options) -> _Play:
     path = load.find_scenario(options.scenario or "")
     script = load.load_scenario(path, short=options.short, own_gateway=options.target is None)
-    changed = script.with_head(seed=options.seed, nodes=options.nodes, speed=options.speed)
+    changed = script.with_head(
+        seed=options.seed, nodes=options.nodes, speed=options.speed, sessions=options.sessions
+    )
     return _Play(load.checked(changed, own_gateway=options.target is None))
 
 
@@ -102,7 +110,8 @@ def _replay(options: Options) -> _Play:
         by_ms = max(by_ms, RELEASED_AT_MS + _HOUR_MS - first_ms_of(recordings))
         recordings = moved(recordings, by_ms // 1000 * 1000 if shift_ms is None else shift_ms)
     script, cast = replay_of(file, recordings, own_gateway=own)
-    return _Play(script.with_head(seed=options.seed, speed=options.speed), cast, shift_ms)
+    changed = script.with_head(seed=options.seed, speed=options.speed, sessions=options.sessions)
+    return _Play(changed, cast, shift_ms)
 
 
 def _shift_ms(shift: str) -> int | None:

@@ -30,6 +30,7 @@ from simulators.scenario.occurrences import of_air_and_nodes
 from simulators.scenario.script import Scenario
 from simulators.sensors import USUAL
 from simulators.session import Pace
+from simulators.shared import SharedSession
 from simulators.target import address_for
 from simulators.town import (
     COPY_NODES,
@@ -108,6 +109,7 @@ class Cast:
     ) -> list[VirtualNode]:
         """The nodes, not yet started; with `passwords` each has an account of its own."""
         head = scenario.head
+        shared = SharedSession(broker) if head.sessions == "shared" else None
         return [
             VirtualNode(
                 stand.node,
@@ -123,6 +125,7 @@ class Cast:
                 seed=scenario.seed,
                 measures_from_ms=scenario.begin_ms,
                 shift_ms=shift_ms,
+                shared=shared,
             )
             for stand in self.stands
         ]

@@ -22,10 +22,11 @@ from ingest.estate.problems import ProblemsError
 from simulators.scenario.api_records import ApiRecords
 from simulators.scenario.cast import Cast, cast_of
 from simulators.scenario.clock import ScenarioClock
+from simulators.scenario.descriptors import make_room
 from simulators.scenario.evidence import Evidence
 from simulators.scenario.judge import Judge, Verdict, name_of
 from simulators.scenario.model import ExpectTable, HostilePayloads, Memory, Overview
-from simulators.scenario.perform import Outcome, outcome_of
+from simulators.scenario.perform import Outcome, connections_of, outcome_of
 from simulators.scenario.play import Player, Told
 from simulators.scenario.script import Entry, Scenario
 from simulators.scenario.weight import UNKNOWN, Weight
@@ -115,7 +116,10 @@ async def perform_against(
     names = [stand.node for stand in cast.stands]
     passwords = read_passwords(target.passwords, target.address, names)
     if passwords is not None:
+        if scenario.head.sessions == "shared":
+            raise ConfigurationError("one shared session has one account: leave --passwords out")
         _refuse_strangers(scenario)
+    make_room(connections_of(scenario, len(names)))
     await check_broker(target.address, names, passwords)
     with (
         tempfile.TemporaryDirectory(prefix="preau-scenario-") as folder,

@@ -74,6 +74,8 @@ class HeadTable(EstateModel):
     """Fewer than the estate has, or more, in copies of it; all of the estate if left out."""
     power: Literal["mains", "battery"] = "mains"
     speed: Speed = "full"
+    sessions: Literal["own", "shared"] = "own"
+    """Whether each node has an MQTT session of its own, as in life, or all have one together."""
     broker: Literal["auto", "mosquitto", "embedded"] = "auto"
     influxdb: bool = False
     patience_s: Annotated[float, Field(gt=0, le=3600)] = 60.0

@@ -15,12 +15,14 @@ from typing import Final
 from ingest.errors import PreauError
 from ingest.store.reader import StoreReader
 from simulators.scenario.cast import Cast, cast_of
+from simulators.scenario.children import has_mosquitto
 from simulators.scenario.clock import ScenarioClock
+from simulators.scenario.descriptors import make_room
 from simulators.scenario.estate_files import write_estate
 from simulators.scenario.evidence import Evidence, StoreRecords
 from simulators.scenario.judge import Judge, Verdict
 from simulators.scenario.model import Memory
-from simulators.scenario.play import Player, Told
+from simulators.scenario.play import AT_ONCE, Player, Told
 from simulators.scenario.script import Scenario
 from simulators.scenario.servers import GATEWAY_MODULE, Servers, Wanted, running
 
@@ -64,6 +66,11 @@ async def perform(
     # The first question to a town computes weeks of weather and air.
     if cast is None:
         cast = await asyncio.to_thread(cast_of, scenario)
+    has_broker = scenario.head.broker == "mosquitto" or (
+        scenario.head.broker == "auto" and has_mosquitto()
+    )
+    # An embedded broker has the other end of each connection in this process.
+    make_room(connections_of(scenario, len(cast.stands)) * (1 if has_broker else 2))
     with tempfile.TemporaryDirectory(prefix="preau-scenario-") as name:
         folder = Path(name)
         estate = write_estate(folder, scenario, cast)
@@ -77,6 +84,13 @@ async def perform(
         with ScenarioClock(folder / "clock", scenario.begin_ms) as clock:
             async with running(wanted, clock, estate) as servers:
                 return await _performed(scenario, cast, servers, told, begun_s)
+
+
+def connections_of(scenario: Scenario, nodes: int) -> int:
+    """How many of its nodes' connections are open at once."""
+    if scenario.head.sessions == "shared":
+        return 1
+    return min(nodes, AT_ONCE) if scenario.head.power == "battery" else nodes
 
 
 def needs_process(scenario: Scenario) -> bool:

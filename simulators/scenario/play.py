@@ -24,7 +24,7 @@ from simulators.scenario.script import Entry, Scenario
 from simulators.scenario.weight import UNKNOWN, Weight
 
 _LOOK_S: Final = 0.004
-_AT_ONCE: Final = 64
+AT_ONCE: Final = 64
 """So many battery nodes are awake together."""
 _PACED_TICK_S: Final = 0.25
 _MEMORY_EVERY: Final = 20
@@ -199,7 +199,7 @@ class Player:
         self.clock.move_to(until_ms)
         for number, node in enumerate(self.nodes):
             node.measure_until(until_ms)
-            if number % _AT_ONCE == _AT_ONCE - 1:
+            if number % AT_ONCE == AT_ONCE - 1:
                 # With thousands of nodes connections have to be served meanwhile.
                 await asyncio.sleep(0)
         if self._is_battery:
@@ -216,7 +216,7 @@ class Player:
             self.weight = Weight(max(self.weight.kib, weight.kib), weight.is_peak)
 
     async def _wake_all(self) -> None:
-        room = asyncio.Semaphore(_AT_ONCE)
+        room = asyncio.Semaphore(AT_ONCE)
 
         async def one(node: VirtualNode) -> None:
             async with room:
