@@ -100,7 +100,8 @@ class NodeConnection:
     """A clean session from CONNECT to its end. All methods belong to the loop's thread.
 
     `on_message(topic, payload)` and `on_end()` are called from the loop and must not raise.
-    `in_flight` is how many messages may wait for the broker's acknowledgement at once.
+    `in_flight` is how many messages may wait for the broker's acknowledgement at once; 0 for
+    as many as there are packet identifiers.
     """
 
     def __init__(

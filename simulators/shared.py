@@ -14,8 +14,8 @@ from gateway.mqtt.address import BrokerAddress
 from ingest.topics import TO_NODES, parse_topic, topic_of
 from simulators.mqtt import NodeConnection
 
-# Packet identifiers have 16 bits. What waits for the broker beyond that waits here.
-_IN_FLIGHT: Final = 60_000
+# No limit but that of packet identifiers: with one, paho goes through all of them at each answer.
+_IN_FLIGHT: Final = 0
 
 
 class SharedSession:
