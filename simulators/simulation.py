@@ -5,7 +5,7 @@ It needs the packages of the extra `simulators`.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +67,10 @@ def simulate(options: Options) -> int:
         raise ConfigurationError(f"--report {str(options.report)!r}: there is no such folder")
     target = _target(options)
     play = _replay(options) if options.replay is not None else _scenario(options)
+    play = replace(
+        play,
+        script=replace(play.script, asked=_asked(options), is_recording=options.replay is not None),
+    )
     if options.lists_nodes:
         cast = play.cast or cast_of(play.script)
         click.echo("\n".join(stand.node for stand in cast.stands))
@@ -76,6 +80,18 @@ def simulate(options: Options) -> int:
         options.report.write_text(report.as_junit(outcome), encoding="utf-8")
     click.echo(report.as_json(outcome) if options.as_json else report.as_table(outcome))
     return 0 if outcome.holds else 1
+
+
+def _asked(options: Options) -> tuple[str, ...]:
+    """What else was typed that makes a difference to the play."""
+    words: list[str] = []
+    for name in ("target", "page", "ca", "passwords"):
+        value = getattr(options, name)
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    if options.replay is not None and options.shift != "now":
+        words += ["--shift", options.shift]
+    return tuple(words)
 
 
 def _target(options: Options) -> Target | None:

@@ -34,6 +34,8 @@ from simulators.scenario.script import Entry, Scenario
 from simulators.scenario.weight import Weight
 
 _SHOWN: Final = 3
+# As people write them; the contract has SenML's.
+_UNITS: Final = {"temperature": "°C", "humidity": "%"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Judge:
         )
 
     def _level(self, level: Level) -> tuple[bool, str]:
-        unit = QUANTITIES[level.what].unit
+        unit = _UNITS.get(level.what) or QUANTITIES[level.what].unit
         points = [point for _, point in self._good(level, level.what, level.when)]
         if not points:
             return False, f"nothing was measured in {level.room} then"
@@ -172,7 +174,8 @@ class Judge:
         first = outside[0]
         return False, (
             f"{first.value:g} {unit} in {level.room} at {self._time(first.measured_at_ms)}, "
-            f"{len(outside)} of {len(values)} readings are outside, {low.value:g} to {high.value:g}"
+            f"{len(outside)} of {len(values)} readings are outside; all: {low.value:g} to "
+            f"{high.value:g} {unit}"
         )
 
     def _icone(self, expected: IconeExpected) -> tuple[bool, str]:
