@@ -135,6 +135,22 @@ def test_a_recording_that_cannot_be_read_is_told_with_its_line(recording: Path):
     assert f"{recording}:4: quantity is 'batterie'" in ran.stderr
 
 
+def test_where_nothing_was_measured_nothing_is_good_or_bad(tmp_path: Path):
+    file = tmp_path / "moment.toml"
+    judged = (
+        '[[expect]]\nwhat = "quality"\nroom = "prevert/cp"\nquantity = "co2"\nquality = "bad"\n'
+    )
+    file.write_text(
+        "begin = 2027-01-12T06:00:00\nend = 2027-01-12T07:00:00\nnodes = 1\n"
+        f"{judged}at_most = 0\n{judged}at_most = 0\n"
+        "since = 2027-01-12T06:00:00\nuntil = 2027-01-12T06:00:01\n"
+    )
+    ran = simulate(file)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "ok      quality at most 0 prevert/cp co2 bad  0 of 12 readings are bad" in ran.stdout
+    assert "FAILED  quality at most 0 prevert/cp co2 bad  nothing was measured in" in ran.stdout
+
+
 MISTAKES = {
     "an unknown key": "sed = 3\n",
     "impossible physics": '[[room]]\nref = "prevert/cp"\nvolume_m3 = -174\n',
