@@ -195,6 +195,7 @@ async def test_what_the_broker_does_not_let_in_is_told_before_anything_is_starte
         assert told in ran.stderr
         assert ran.stderr.count("\n") == 1
         assert ran.stderr.startswith("preau: broker ")
+        assert broker.password(NODES[-1]) not in ran.stderr
     assert not report.exists()
 
 
