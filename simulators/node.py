@@ -28,6 +28,7 @@ from simulators.room import RoomSource
 from simulators.seeds import Integers
 from simulators.sensors import USUAL, Sensors
 from simulators.session import NodeSession, NodeState, Pace
+from simulators.shared import SharedSession
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ class VirtualNode:
     and its clock.
 
     Where `measures_from_ms` is given it measures only when `measure_until` tells it to, from then
-    on, and says that it was `shift_ms` later: a winter may be played now. A battery node is never
+    on, and says that it was `shift_ms` later: a winter may be played now. With `shared` it has no
+    session of its own, and so no will. A battery node is never
     started: it lives when `wake` is called.
     """
 
@@ -68,6 +70,7 @@ class VirtualNode:
         seed: int | str = 0,
         measures_from_ms: int | None = None,
         shift_ms: int = 0,
+        shared: SharedSession | None = None,
     ) -> None:
         self._pace = pace or Pace()
         self.node = node
@@ -92,6 +95,7 @@ class VirtualNode:
             fault for fault in faults if isinstance(fault, WrongClock) and fault.node == node
         ]
         self._broker = broker
+        self._shared = shared
         self._clock = clock
         self._wake = asyncio.Event()
         self._session: NodeSession | None = None
@@ -312,6 +316,7 @@ class VirtualNode:
             pace=self._pace,
             clock=self._clock,
             next_wake_s=next_wake_s,
+            shared=self._shared,
         )
 
     def _note(self, error: str) -> None:

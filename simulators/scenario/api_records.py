@@ -1,6 +1,7 @@
 """What somebody else's gateway has, as its API v1 tells it. It blocks, and starts nothing."""
 
 import json
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -28,8 +29,16 @@ class ApiRecords:
     """
 
     def __init__(
-        self, url: str, nodes: list[str], *, since_ms: int, until_ms: int, shift_ms: int
+        self,
+        url: str,
+        nodes: list[str],
+        *,
+        since_ms: int,
+        until_ms: int,
+        shift_ms: int,
+        context: ssl.SSLContext | None = None,
     ) -> None:
+        self._context = context
         self._url = url.rstrip("/")
         self._nodes = nodes
         self._since_ms = since_ms
@@ -103,7 +112,9 @@ class ApiRecords:
     def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
         address: str | None = f"{self._url}{path}?{urllib.parse.urlencode(query)}"
         while address is not None:
-            request = urllib.request.urlopen(address, timeout=_TIMEOUT_S)  # noqa: S310 - checked
+            request = urllib.request.urlopen(  # noqa: S310 - checked
+                address, timeout=_TIMEOUT_S, context=self._context
+            )
             with request as answer:
                 page: dict[str, Any] = json.load(answer)
             yield page

@@ -7,7 +7,7 @@ read from its flash, so that no word of the firmware is needed to judge it. It m
 import asyncio
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from simulators.node import VirtualNode
 from simulators.scenario.cast import Cast, Stand
 from simulators.scenario.fitted import Fitting
 from simulators.scenario.script import Scenario
+from simulators.target import address_for
 
 MIB_PER_BOARD: Final = 8
 """Measured: 5 MiB of its process that no other shares, and what serves it here."""
@@ -287,12 +288,15 @@ class Bench:
         clock: Callable[[], float],
         *,
         shift_ms: int = 0,
+        passwords: Mapping[str, str] | None = None,
     ) -> list[Node]:
         """The nodes of a scenario, of both kinds, not yet started. Raises `ConfigurationError`.
 
         Whether boards can be run at all is for `require` to say, before anything is started.
         """
-        nodes: list[Node] = list(cast.nodes(scenario, broker, clock, shift_ms=shift_ms))
+        nodes: list[Node] = [
+            *cast.nodes(scenario, broker, clock, shift_ms=shift_ms, passwords=passwords)
+        ]
         boards = [at for at, stand in enumerate(cast.stands) if stand.is_firmware]
         if boards:
             program = await asyncio.to_thread(self._program)
@@ -304,7 +308,7 @@ class Bench:
                     stand,
                     Fitting(stand, cast.faults, scenario.seed),
                     self.folder / stand.node,
-                    broker,
+                    address_for(stand.node, broker, passwords),
                     program=program,
                     interval_s=scenario.head.interval_s,
                     clock=known,

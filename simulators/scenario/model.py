@@ -79,6 +79,8 @@ class HeadTable(EstateModel):
     firmware: Firmware | None = None
     power: Literal["mains", "battery"] = "mains"
     speed: Speed = "full"
+    sessions: Literal["own", "shared"] = "own"
+    """Whether each node has an MQTT session of its own, as in life, or all have one together."""
     broker: Literal["auto", "mosquitto", "embedded"] = "auto"
     influxdb: bool = False
     patience_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
@@ -164,6 +166,8 @@ class FaultTable(EstateModel):
             raise ValueError("give either `since`, when it begins, or `times`, how often")
         if self.until is not None and self.times is not None:
             raise ValueError("`until` goes with `since`; drawn ones last `lasting_s`")
+        if self.since is not None and self.lasting_s:
+            raise ValueError("`lasting_s` goes with `times`; with `since` write `until`")
         return self
 
 

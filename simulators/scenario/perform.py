@@ -17,12 +17,14 @@ from ingest.store.reader import StoreReader
 from simulators.board.program import SOURCES
 from simulators.scenario.boards import Bench, require
 from simulators.scenario.cast import Cast, cast_of
+from simulators.scenario.children import has_mosquitto
 from simulators.scenario.clock import ScenarioClock
+from simulators.scenario.descriptors import make_room
 from simulators.scenario.estate_files import write_estate
 from simulators.scenario.evidence import Evidence, StoreRecords
 from simulators.scenario.judge import Judge, Verdict
 from simulators.scenario.model import Memory
-from simulators.scenario.play import Player, Told
+from simulators.scenario.play import AT_ONCE, Player, Told
 from simulators.scenario.script import Scenario
 from simulators.scenario.servers import GATEWAY_MODULE, Servers, Wanted, running
 
@@ -72,6 +74,11 @@ async def perform(
     if cast is None:
         cast = await asyncio.to_thread(cast_of, scenario)
     require(sum(stand.is_firmware for stand in cast.stands))
+    has_broker = scenario.head.broker == "mosquitto" or (
+        scenario.head.broker == "auto" and has_mosquitto()
+    )
+    # An embedded broker has the other end of each connection in this process.
+    make_room(connections_of(scenario, len(cast.stands)) * (1 if has_broker else 2))
     with tempfile.TemporaryDirectory(prefix="preau-scenario-") as name:
         folder = Path(name)
         estate = write_estate(folder, scenario, cast)
@@ -89,6 +96,13 @@ async def perform(
                 )
                 player = Player(scenario, cast, nodes, clock, servers, told)
                 return await _performed(player, servers, begun_s)
+
+
+def connections_of(scenario: Scenario, nodes: int) -> int:
+    """How many of its nodes' connections are open at once."""
+    if scenario.head.sessions == "shared":
+        return 1
+    return min(nodes, AT_ONCE) if scenario.head.power == "battery" else nodes
 
 
 def needs_process(scenario: Scenario) -> bool:
@@ -111,7 +125,7 @@ async def _performed(player: Player, servers: Servers, begun_s: float) -> Outcom
     else:
         influx_port = None if servers.influx is None else servers.influx.port
         evidence = Evidence(StoreRecords(servers.data), player.nodes, influx_port)
-        judge = Judge(scenario, player.cast, evidence, player.overviews, player.peak_kib)
+        judge = Judge(scenario, player.cast, evidence, player.overviews, player.weight)
         verdicts = await asyncio.to_thread(judge.verdicts)
     return outcome_of(player, verdicts, broke, begun_s)
 

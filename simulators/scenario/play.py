@@ -23,9 +23,10 @@ from simulators.scenario.hostile import hostile_messages, publish_all
 from simulators.scenario.model import HostilePayloads, NodesFault, Overview
 from simulators.scenario.occurrences import Occurrence, occurrences
 from simulators.scenario.script import Entry, Scenario
+from simulators.scenario.weight import UNKNOWN, Weight
 
 _LOOK_S: Final = 0.004
-_AT_ONCE: Final = 64
+AT_ONCE: Final = 64
 """So many battery nodes are awake together."""
 _PACED_TICK_S: Final = 0.25
 _MEMORY_EVERY: Final = 20
@@ -51,8 +52,8 @@ class Surroundings(Protocol):
         """Raises `TransientError` where the gateway has ended by itself."""
         ...
 
-    def resident_kib(self) -> int:
-        """The gateway's memory; 0 where that can't be told."""
+    def weight(self) -> Weight:
+        """The gateway's memory; none where that can't be told."""
         ...
 
     async def take_away(self, server: str) -> None:
@@ -83,7 +84,7 @@ class _Stop:
 
 @dataclass
 class Player:
-    """One run of a scenario. `overviews` and `peak_kib` are what it saw on the way."""
+    """One run of a scenario. `overviews` and `weight` are what it saw on the way."""
 
     scenario: Scenario
     cast: Cast
@@ -92,7 +93,7 @@ class Player:
     servers: Surroundings
     told: Told = lambda _at_ms: None
     overviews: dict[int, dict[str, Any]] = field(default_factory=dict)
-    peak_kib: int = 0
+    weight: Weight = UNKNOWN
     _down: Counter[str] = field(default_factory=Counter)
     """By server, and by node for its power: how many of its faults hold at the moment."""
     _turns: int = 0
@@ -228,7 +229,7 @@ class Player:
         self.clock.move_to(until_ms)
         for number, node in enumerate(self.nodes):
             node.measure_until(until_ms)
-            if number % _AT_ONCE == _AT_ONCE - 1:
+            if number % AT_ONCE == AT_ONCE - 1:
                 # With thousands of nodes connections have to be served meanwhile.
                 await asyncio.sleep(0)
         if self._is_battery:
@@ -240,10 +241,12 @@ class Player:
 
     def weigh(self) -> None:
         """Note how much memory the gateway takes, if that can be told."""
-        self.peak_kib = max(self.peak_kib, self.servers.resident_kib())
+        weight = self.servers.weight()
+        if weight.kib > 0:
+            self.weight = Weight(max(self.weight.kib, weight.kib), weight.is_peak)
 
     async def _wake_all(self) -> None:
-        room = asyncio.Semaphore(_AT_ONCE)
+        room = asyncio.Semaphore(AT_ONCE)
 
         async def one(node: VirtualNode) -> None:
             async with room:

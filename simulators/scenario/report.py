@@ -4,6 +4,7 @@ Pure: an outcome goes in, text comes out.
 """
 
 import json
+import shlex
 from datetime import UTC, datetime
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -61,13 +62,18 @@ def _firmware(outcome: Outcome) -> str:
 
 def again(outcome: Outcome) -> str:
     """The command that plays the same."""
-    scenario = outcome.scenario
-    command = f"preau simulate {scenario.source.file} --seed {scenario.seed}"
+    scenario, head = outcome.scenario, outcome.scenario.head
+    words = ["preau", "simulate", *(["--replay"] if scenario.is_recording else [])]
+    words += [str(scenario.source.file), "--seed", str(scenario.seed)]
     if scenario.is_short:
-        command += " --short"
-    if scenario.head.nodes is not None:
-        command += f" --nodes {scenario.head.nodes}"
-    return command
+        words.append("--short")
+    if head.nodes is not None:
+        words += ["--nodes", str(head.nodes)]
+    if head.speed != scenario.written.speed:
+        words += ["--speed", head.speed if head.speed == "full" else f"{head.speed:g}"]
+    if head.sessions != scenario.written.sessions:
+        words.append("--shared-session")
+    return shlex.join([*words, *scenario.asked])
 
 
 def as_json(outcome: Outcome) -> str:

@@ -38,6 +38,9 @@ class Scenario:
     faults: tuple[Entry[FaultTable], ...] = ()
     expectations: tuple[Entry[ExpectTable], ...] = ()
     is_short: bool = False
+    is_recording: bool = False
+    asked: tuple[str, ...] = ()
+    """Options of the command that no field here tells, so that it can be typed again."""
 
     @property
     def begin_ms(self) -> int:

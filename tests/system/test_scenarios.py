@@ -180,6 +180,7 @@ async def test_a_forwarder_that_goes_on_without_an_answer_fails_influxdb_outage(
         ("battery-school", "eager", "nothing_missing"),
         ("departement", "forgetful", "nothing_missing"),
         ("hostile-payloads", "careless", "dead_letters"),
+        ("hostile-payloads", "bloated", "memory"),
     ],
 )
 async def test_a_broken_gateway_is_found_out(name: str, gateway: str, found: str, tmp_path: Path):

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from simulators.scenario.judge import Verdict
 from simulators.scenario.load import SHIPPED, load_scenario
 from simulators.scenario.perform import Outcome
-from simulators.scenario.report import as_json, as_junit, as_table
+from simulators.scenario.report import again, as_json, as_junit, as_table
 
 HELD = Verdict("nothing_missing", True, "288 packs", "a.toml:4")
 FAILED = Verdict("co2 at most 900", False, "1204 ppm in prevert/cp", "a.toml:7")
@@ -49,6 +50,18 @@ def test_what_only_virtual_nodes_tell_is_left_out_where_there_are_none():
     assert "sent again" not in as_table(boards)
     said = json.loads(as_json(boards))
     assert (said["digest"], said["resent"]) == (None, None)
+
+
+def test_the_command_to_see_it_again_has_all_that_was_asked_for(tmp_path: Path):
+    file = tmp_path / "my town.toml"
+    file.write_text("begin = 2027-01-12T06:00:00\nend = 2027-01-12T07:00:00\n")
+    scenario = load_scenario(file).with_head(speed=60.0, sessions="shared")
+    asked = replace(scenario, asked=("--target", "mqtts://h", "--ca", "ca.pem"))
+    words = "--seed 1 --speed 60 --shared-session --target mqtts://h --ca ca.pem"
+    said = again(replace(outcome(FAILED), scenario=asked))
+    assert said == f"preau simulate '{file}' {words}"
+    recording = again(replace(outcome(FAILED), scenario=replace(asked, is_recording=True)))
+    assert recording.startswith(f"preau simulate --replay '{file}'")
 
 
 def test_junit_counts_as_many_cases_as_it_has():

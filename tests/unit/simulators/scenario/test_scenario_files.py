@@ -57,7 +57,10 @@ def problems(tmp_path: Path, text: str, *, short: bool = False, head: str = HEAD
             "mine.toml:3: fault[0]: give either `since`, when it begins, or `times`, how often",
         ),
         (
-            '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "ds18b20"\ntimes = 1\n',
+            (
+                '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "ds18b20"\n'
+                "times = 1\nlasting_s = 60\n"
+            ),
             'mine.toml:6: fault[0].chip = "ds18b20": is no chip of that room: sht4x, scd41',
         ),
         (
@@ -82,6 +85,78 @@ def problems(tmp_path: Path, text: str, *, short: bool = False, head: str = HEAD
         (
             '[[expect]]\nwhat = "overview"\nroom = "prevert/cp"\nsays = "code"\n',
             'mine.toml:6: expect[0].says = "code": is no condition; did you mean cold?',
+        ),
+        (
+            '[[expect]]\nwhat = "dead_letters"\nreason = "wrong_unti"\nat_most = 0\n',
+            'mine.toml:5: expect[0].reason = "wrong_unti": is no reason; did you mean wrong_unit?',
+        ),
+        (
+            '[[fault]]\nwhat = "link_cut"\ntimes = 1\nrooms = ["prevert/cq"]\n',
+            (
+                'mine.toml:6: fault[0].rooms = "prevert/cq": is no room of the estate; '
+                "did you mean prevert/cp?"
+            ),
+        ),
+        (
+            '[[fault]]\nwhat = "link_cut"\nsince = 2027-01-12T07:00:00\nlasting_s = 60\n',
+            "mine.toml:3: fault[0]: `lasting_s` goes with `times`; with `since` write `until`",
+        ),
+        (
+            '[[fault]]\nwhat = "boiler_down"\nbuilding = "prevert/principal"\ntimes = 2\n',
+            "mine.toml:3: fault[0].lasting_s: is missing: how long each boiler_down lasts",
+        ),
+        (
+            '[[fault]]\nwhat = "boiler_down"\nbuilding = "prevert"\ntimes = 2\nlasting_s = 9\n',
+            (
+                'mine.toml:5: fault[0].building = "prevert": is no building of the estate; '
+                "there are prevert/principal, prevert/restaurant, tilleuls/maternelle"
+            ),
+        ),
+        (
+            (
+                '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "scd41"\nppm_a_year = 3\n'
+                "since = 2027-01-12T07:00:00\n"
+            ),
+            "mine.toml:7: fault[0].ppm_a_year: goes with baseline_drift, not with frozen",
+        ),
+        (
+            (
+                '[[fault]]\nwhat = "power_on_value"\nroom = "prevert/cp"\nchip = "scd41"\n'
+                "since = 2027-01-12T07:00:00\n"
+            ),
+            (
+                'mine.toml:6: fault[0].chip = "scd41": measures no temperature, '
+                "which is what power_on_value spoils"
+            ),
+        ),
+        (
+            (
+                '[[room]]\nref = "prevert/cp"\nchips = ["sht4x"]\n'
+                '[[expect]]\nwhat = "quality"\nroom = "prevert/cp"\nquantity = "co2"\n'
+                'quality = "bad"\nat_most = 0\n'
+            ),
+            'mine.toml:8: expect[0].room = "prevert/cp": has no chip that measures co2, only sht4x',
+        ),
+        (
+            (
+                '[[expect]]\nwhat = "quality"\nroom = "prevert/cp"\nquantity = "co3"\n'
+                'quality = "bad"\nat_most = 0\n'
+            ),
+            (
+                'mine.toml:6: expect[0].quantity = "co3": '
+                "must be one of 'temperature', 'humidity', 'co2' or 'battery'"
+            ),
+        ),
+        (
+            (
+                '[[expect]]\nwhat = "quality"\nroom = "prevert/cp"\nquantity = "co2"\n'
+                'quality = "worse"\nat_most = 0\n'
+            ),
+            "mine.toml:7: expect[0].quality = \"worse\": must be one of 'good', 'suspect' or 'bad'",
+        ),
+        (
+            '[[expect]]\nwhat = "overview"\nroom = "prevert/cp"\nsays_not = "colde"\n',
+            'mine.toml:6: expect[0].says_not = "colde": is no condition; did you mean cold?',
         ),
         (
             '[expect]\nwhat = "nothing_missing"\n',
