@@ -35,8 +35,8 @@ def _run(layer: Path, workers: int, arguments: list[str]) -> int:
     """pytest's exit code."""
     command = [sys.executable, "-m", "pytest", str(layer), "-q"]
     if workers:
-        # A worker with nothing left takes tests of another. "auto" leaves --pdb its terminal.
-        command += ["-n", "auto", "--dist", "worksteal"]
+        # Groups are what shares a dear fixture. "auto" leaves --pdb its terminal.
+        command += ["-n", "auto", "--dist", "loadgroup"]
     environment = {"PYTEST_XDIST_AUTO_NUM_WORKERS": str(workers)} | os.environ
     return subprocess.run([*command, *arguments], env=environment, check=False).returncode
 
