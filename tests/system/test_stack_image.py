@@ -11,8 +11,6 @@ import pytest
 from tests.dockerfile import Stage, build, steps_of
 
 DOCKERFILE = Path("docker/Dockerfile")
-# One worker builds the image, and carries out all that looks at it.
-pytestmark = pytest.mark.xdist_group("image")
 
 
 @pytest.fixture(scope="module")

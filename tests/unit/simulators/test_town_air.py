@@ -13,8 +13,6 @@ from simulators.town_air import STRETCH_S
 from simulators.weather import DAY_S
 
 PARIS = ZoneInfo("Europe/Paris")
-# The year is computed in one worker.
-pytestmark = pytest.mark.xdist_group("year")
 YEAR_FROM = int(datetime(2025, 9, 1, tzinfo=UTC).timestamp())
 
 
