@@ -35,8 +35,8 @@ def _run(layer: Path, workers: int, arguments: list[str]) -> int:
     """pytest's exit code."""
     command = [sys.executable, "-m", "pytest", str(layer), "-q"]
     if workers:
-        # Each gets files in a row, so that most fixtures of a module are made once, and one that has
-        # nothing left takes tests of another. "auto" leaves --pdb its terminal.
+        # Each gets files in a row, which makes most fixtures of a module once, and takes tests of
+        # another when it has none left. "auto" leaves --pdb its terminal.
         command += ["-n", "auto", "--dist", "worksteal"]
     environment = {"PYTEST_XDIST_AUTO_NUM_WORKERS": str(workers)} | os.environ
     return subprocess.run([*command, *arguments], env=environment, check=False).returncode
