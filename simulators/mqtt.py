@@ -6,6 +6,7 @@ so nothing that paho keeps is ever sent again behind the node's back. It knows n
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -120,6 +121,9 @@ class NodeConnection:
         self._loop = asyncio.get_running_loop()
         self._accepted: asyncio.Future[None] = self._loop.create_future()
         self._ended = asyncio.Event()
+        self._under_way: set[int] = set()
+        self._acknowledged = asyncio.Event()
+        self._acknowledged.set()
         self._beat: asyncio.TimerHandle | None = None
         self._client = Client(
             CallbackAPIVersion.VERSION2,
@@ -168,10 +172,16 @@ class NodeConnection:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Send at QoS 1, once; what a broken connection has not delivered is forgotten here."""
         if self.is_open:
-            self._client.publish(topic, payload, qos=1, retain=retain)
+            self._under_way.add(self._client.publish(topic, payload, qos=1, retain=retain).mid)
+            self._acknowledged.clear()
 
     async def close(self) -> None:
         """Say goodbye, so that the broker keeps the will to itself."""
+        # paho sends 20 and keeps the next for an acknowledgement, and a socket that is closed over
+        # unread ones resets the connection: what a busy broker has not read yet would be lost.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_TIMEOUT_S):
+                await self._acknowledged.wait()
         if self.is_open:
             self._client.disconnect()
             try:
@@ -198,6 +208,7 @@ class NodeConnection:
         self._client.on_connect = self._handle_connack
         self._client.on_disconnect = self._handle_disconnect
         self._client.on_message = self._handle_message
+        self._client.on_publish = self._handle_puback
         self._client.on_socket_close = self._handle_socket_close
         self._client.on_socket_register_write = self._handle_want_write
         self._client.on_socket_unregister_write = self._handle_no_more_write
@@ -225,6 +236,7 @@ class NodeConnection:
             self._accepted.cancel()
         if not self._ended.is_set():
             self._ended.set()
+            self._acknowledged.set()
             self._on_end()
 
     def _give_up(self, connecting: asyncio.Future[MQTTErrorCode]) -> None:
@@ -274,6 +286,18 @@ class NodeConnection:
 
     def _handle_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._on_message(message.topic, bytes(message.payload))
+
+    def _handle_puback(
+        self,
+        _client: Client,
+        _userdata: object,
+        mid: int,
+        _reason: ReasonCode,
+        _properties: Properties,
+    ) -> None:
+        self._under_way.discard(mid)
+        if not self._under_way:
+            self._acknowledged.set()
 
     def _handle_socket_close(self, _client: Client, _userdata: object, sock: "SocketLike") -> None:
         self._loop.remove_reader(sock)

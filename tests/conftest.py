@@ -19,3 +19,12 @@ def mosquitto(tmp_path: Path) -> Iterator[Server]:
     """A running Mosquitto on a free port."""
     with running(mosquitto_server(tmp_path)) as server:
         yield server
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell the order of tests that failed, which -q leaves out."""
+    seed = config.getoption("randomly_seed", None)
+    if seed is not None and terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(f"the order of this run: --randomly-seed={seed}")

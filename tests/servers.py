@@ -1,7 +1,9 @@
 """Real servers for the tests, each on a free port of the loopback and ended by its process id."""
 
 import asyncio
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +17,8 @@ import pytest
 
 from simulators.board.board import find_micropython
 
+# Below those that Linux gives to outgoing connections, and not those of a scenario's servers.
+_PORTS = range(10_000, 20_000)
 _SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 
 
@@ -40,11 +44,33 @@ def require_micropython() -> str:
     pytest.skip(message)
 
 
+def _shuffled_ports() -> Iterator[int]:
+    """The ports of this worker of pytest-xdist over and over, in an order of this process."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = list(_PORTS[worker % workers :: workers])
+    # Not the generator that pytest-randomly seeds: two runs side by side may share a seed.
+    random.SystemRandom().shuffle(mine)
+    return itertools.cycle(mine)
+
+
+_next_ports = _shuffled_ports()
+
+
 def free_port() -> int:
-    """A port of the loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that is free now, and is not given again soon.
+
+    Until its server listens nobody holds it; so no other worker is given it, and the kernel gives
+    it to nobody.
+    """
+    for port in itertools.islice(_next_ports, len(_PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    pytest.fail(f"no port is free on the loopback between {_PORTS[0]} and {_PORTS[-1]}")
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], deadline_s: float = 15) -> None:

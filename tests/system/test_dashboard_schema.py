@@ -1,6 +1,7 @@
 """Dashboards against a JSON Schema of Grafana's own types: npm `@grafana/schema`."""
 
 import copy
+import fcntl
 import json
 import os
 import subprocess
@@ -24,23 +25,23 @@ INSTALLED = Path(sys.prefix) / "grafana-schema"
 def validator() -> jsonschema.Draft7Validator:
     """Types are installed by npm at exact versions, and turned into a schema once."""
     schema = INSTALLED / "schema.json"
-    newest = max(path.stat().st_mtime for path in SOURCES.iterdir())
-    if not schema.exists() or schema.stat().st_mtime < newest:
-        npm = require("npm", "npm")
-        INSTALLED.mkdir(exist_ok=True)
-        for path in SOURCES.iterdir():
-            (INSTALLED / path.name).write_bytes(path.read_bytes())
-        install = [
-            npm,
-            "install",
-            "--ignore-scripts",
-            "--no-package-lock",
-            "--no-audit",
-            "--no-fund",
-        ]
-        run([*install, "--silent"])
-        schema.write_text(run([npm, "run", "--silent", "schema"]))
+    INSTALLED.mkdir(exist_ok=True)
+    # Another worker may be installing them; closing the file gives the lock back.
+    with (INSTALLED / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        newest = max(path.stat().st_mtime for path in SOURCES.iterdir())
+        if not schema.exists() or schema.stat().st_mtime < newest:
+            install(schema)
     return jsonschema.Draft7Validator(json.loads(schema.read_text()))
+
+
+def install(schema: Path) -> None:
+    npm = require("npm", "npm")
+    for path in SOURCES.iterdir():
+        (INSTALLED / path.name).write_bytes(path.read_bytes())
+    quietly = ["--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
+    run([npm, "install", *quietly])
+    schema.write_text(run([npm, "run", "--silent", "schema"]))
 
 
 def run(command: list[str]) -> str:

@@ -21,7 +21,7 @@ from simulators.demonstration import BOARD_ROOM
 from simulators.town import demo_town
 from tests.servers import eventually, free_port, require_micropython
 
-FIRST_PAGE_S = 20
+FIRST_PAGE_CPU_S = 20
 DAY_MS = 86_400_000
 
 
@@ -66,6 +66,13 @@ async def first_page(process: subprocess.Popen[str], port: int) -> str:
     return found
 
 
+def cpu_s(process: subprocess.Popen[str]) -> float:
+    """What it has used of a processor, which does not depend on who else uses it."""
+    of_process = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    # proc(5): utime, stime, and those of children that have ended.
+    return sum(int(ticks) for ticks in of_process[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
 def interrupted(process: subprocess.Popen[str]) -> str:
     """Press Ctrl-C and return what it had said by its end."""
     process.send_signal(signal.SIGINT)
@@ -86,10 +93,9 @@ def measured_since(folder: Path, since_ms: int) -> dict[str, set[str]]:
 async def test_the_first_page_is_full_and_all_rooms_go_on_measuring(tmp_path):
     require_micropython()
     folder = tmp_path / "demo"
-    begun_s = time.monotonic()
     with demo(folder) as (process, port):
         html = await first_page(process, port)
-        assert time.monotonic() - begun_s < FIRST_PAGE_S
+        assert cpu_s(process) < FIRST_PAGE_CPU_S
         started_ms = time.time_ns() // 1_000_000
         town = demo_town()
         assert all(room.name in html for room in town.rooms)

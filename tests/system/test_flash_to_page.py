@@ -26,6 +26,8 @@ from tests.micropython_image import micropython_image
 from tests.servers import eventually, require_micropython, running
 from tests.town_broker import GATEWAY, HOST, TownBroker
 
+# Flash after flash over a serial line, each a minute's work where others want the cores too.
+pytestmark = pytest.mark.timeout(300)
 ESTATE = """\
 [[site]]
 id = "jules-ferry"

@@ -16,6 +16,7 @@ from gateway.mqtt.address import BrokerAddress
 from ingest.readings import Reading
 from ingest.senml import decode_pack
 from ingest.topics import parse_topic, subscriptions, topic_of
+from simulators.mqtt import NodeConnection, Will
 from simulators.node import VirtualNode
 from simulators.outbox import IN_FLIGHT, Repeats
 from simulators.room import RoomState
@@ -279,6 +280,25 @@ async def test_commands_are_answered(mosquitto, peer, command, error):
         if command["do"] == "restart":
             await eventually(lambda: peer.presences[-1][1].get("boots") == 2)
             assert peer.presences[-1][1]["reset"] == "soft"
+
+
+async def test_what_was_said_before_the_goodbye_is_heard(mosquitto, peer):
+    """The reply to a restart as well, however many packs a busy broker has not acknowledged."""
+    will = Will(topic_of(NODE, "presence"), b'{"online": false}')
+    node = NodeConnection(
+        BrokerAddress("127.0.0.1", mosquitto.port),
+        NODE,
+        will=will,
+        on_message=lambda _topic, _payload: None,
+        on_end=lambda: None,
+    )
+    await node.open()
+    for number in range(2 * IN_FLIGHT):
+        node.publish(topic_of(NODE, "replies"), b'{"id": %d}' % number)
+    await node.close()
+    await eventually(lambda: len(peer.replies) == 2 * IN_FLIGHT)
+    assert [reply["id"] for reply in peer.replies] == list(range(2 * IN_FLIGHT))
+    assert peer.presences == [], "the broker keeps the will to itself"
 
 
 async def test_a_command_that_comes_twice_is_carried_out_once(mosquitto, peer):

@@ -2,10 +2,10 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -192,13 +192,14 @@ def test_ctrl_c_in_the_terminal_ends_with_130_and_no_trace(tmp_path):
 
 
 def test_the_installed_command_helps_at_once():
-    begun = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([PREAU, "--help"], capture_output=True, text=True, check=True)
-    taken_s = time.monotonic() - begun
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    print(f"preau --help took {taken_s:.2f} s")
+    print(f"preau --help took {taken_s:.2f} s of processor time")
     assert "Usage: preau" in done.stdout
-    assert taken_s < 10
+    assert taken_s < 5
 
 
 def test_what_init_writes_is_what_check_accepts(capsys):

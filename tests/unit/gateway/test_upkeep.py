@@ -5,13 +5,15 @@ import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from gateway.changes import Changes
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.readers import ReaderPool
 from gateway.settings import Settings
 from gateway.steady_clock import SteadyClock
-from gateway.upkeep import Upkeep
+from gateway.upkeep import Upkeep, free_on_disk
 from gateway.writer_thread import WriterThread
 from ingest.readings import LogPosition
 from ingest.store.cursors import advance_forwarder, set_forwarders
@@ -24,6 +26,31 @@ from tests.servers import eventually
 NODE = "3c71bf4a2b10"
 NOW = int(time.time() * 1000)
 FORWARDER = {"name": "town", "api": "v1", "url": "http://127.0.0.1:1"}
+
+
+class Disk:
+    """The disk as upkeep sees it, and how often it has looked. `free` is said instead, if set."""
+
+    def __init__(self) -> None:
+        self.free: int | None = None
+        self._looks = 0
+
+    def look(self, folder: Path) -> int:
+        self._looks += 1
+        return free_on_disk(folder) if self.free is None else self.free
+
+    async def after_some_looks(self) -> None:
+        """What was due when this is called is done."""
+        enough = self._looks + 4
+        await eventually(lambda: self._looks >= enough)
+
+
+@pytest.fixture(autouse=True)
+def disk(monkeypatch) -> Disk:
+    disk = Disk()
+    monkeypatch.setattr("gateway.upkeep.free_on_disk", disk.look)
+    monkeypatch.setattr("gateway.upkeep.LOOK_S", 0.05)
+    return disk
 
 
 def pack(days_ago: int) -> PackToStore:
@@ -89,16 +116,18 @@ async def test_the_window_of_days_is_kept(tmp_path: Path):
         assert loop.may_store.is_set()
 
 
-async def test_nothing_goes_by_a_clock_that_has_not_proved_steady(tmp_path: Path):
+async def test_nothing_goes_by_a_clock_that_has_not_proved_steady(tmp_path: Path, disk: Disk):
     async with upkeep(tmp_path, keep_days=10, steady_s=3600, dead_letters_keep_days=1):
         await eventually(lambda: summarised(tmp_path) == 30)
-        await asyncio.sleep(1.5)
+        await disk.after_some_looks()
         assert len(days_left(tmp_path)) == 30
         with StoreReader(tmp_path) as reader:
             assert len(reader.dead_letters()) == 1
 
 
-async def test_a_clock_that_was_years_ahead_does_not_end_the_keeping_of_readings(tmp_path: Path):
+async def test_a_clock_that_was_years_ahead_does_not_end_the_keeping_of_readings(
+    tmp_path: Path, disk: Disk
+):
     """The window that it moved would else let everything go until that year comes."""
     with StoreWriter(tmp_path) as store:
         ahead = NOW + 5 * 365 * DAY_MS
@@ -108,46 +137,49 @@ async def test_a_clock_that_was_years_ahead_does_not_end_the_keeping_of_readings
         store.commit([PackToStore(NODE, LogPosition("aa00aa00", 99, 1), at, [reading])])
     async with upkeep(tmp_path, shipped=False, keep_days=10):
         await eventually(lambda: days_left(tmp_path) == [0])
-        await asyncio.sleep(1.5)
+        await disk.after_some_looks()
         assert days_left(tmp_path) == [0]
 
 
-async def test_on_a_full_disk_the_oldest_days_go_but_never_the_last_week(tmp_path: Path):
+async def test_on_a_full_disk_the_oldest_days_go_but_never_the_last_week(
+    tmp_path: Path, disk: Disk
+):
     async with upkeep(tmp_path, min_free_mib=900_000) as loop:
         # A day every five seconds; the pace is not what is shown here.
         async with asyncio.timeout(60):
             while len(days_left(tmp_path)) > 7:
                 loop._due_s = 0
-                await asyncio.sleep(0.2)
+                await disk.after_some_looks()
         loop._due_s = 0
-        await asyncio.sleep(1.5)
+        await disk.after_some_looks()
         assert days_left(tmp_path) == list(range(1, 8))
         assert "InfluxDB" in " ".join(loop.health.problems.values())
 
 
-async def test_room_inside_the_file_does_not_keep_the_ballast_of_a_full_disk(tmp_path, monkeypatch):
+async def test_room_inside_the_file_does_not_keep_the_ballast_of_a_full_disk(
+    tmp_path, monkeypatch, disk
+):
     """Every write needs the -wal file first, which is on the disk."""
-    free = {"disk": 10**12}
-    monkeypatch.setattr("gateway.upkeep.free_on_disk", lambda _folder: free["disk"])
+    disk.free = 10**12
     monkeypatch.setattr("gateway.upkeep.free_in_file", lambda _connection: 10**9)
     async with upkeep(tmp_path, min_free_mib=64, ballast_mib=1):
         ballast = tmp_path / "ballast"
         await eventually(ballast.exists)
-        free["disk"] = 0
+        disk.free = 0
         await eventually(lambda: not ballast.exists())
         # What the ballast gave back is not taken again at once.
-        free["disk"] = 2**25
-        await asyncio.sleep(2.5)
+        disk.free = 2**25
+        await disk.after_some_looks()
         assert not ballast.exists()
-        free["disk"] = 10**12
+        disk.free = 10**12
         await eventually(ballast.exists)
 
 
-async def test_without_influxdb_nothing_goes_however_full_the_disk_is(tmp_path: Path):
+async def test_without_influxdb_nothing_goes_however_full_the_disk_is(tmp_path: Path, disk: Disk):
     async with upkeep(tmp_path, shipped=False, min_free_mib=900_000) as loop:
         await eventually(lambda: summarised(tmp_path) == 30)
         loop._due_s = 0
-        await asyncio.sleep(2)
+        await disk.after_some_looks()
         assert len(days_left(tmp_path)) == 30
 
 
