@@ -106,10 +106,9 @@ def _open(sensors):
 
 
 def _open_i2c(sensors, wanted):
-    if any(pin.get("chip") == "scd30" for pin in sensors.settings.sensors or ()):
-        # It may still be starting, which takes it up to 2 s, and then does not answer.
-        wanted = dict(wanted, soft=True)
-    sensors.i2c = seldom.load("i2c_bus").open_bus(wanted)
+    # An SCD30 may still be starting, which takes it up to 2 s, and then does not answer.
+    soft = any(pin.get("chip") == "scd30" for pin in sensors.settings.sensors or ())
+    sensors.i2c, sensors.is_soft = seldom.load("i2c_bus").open_bus(wanted, soft)
 
 
 def _open_wire(sensors, pin):
@@ -237,12 +236,12 @@ async def _scan_i2c(sensors):
 
 def _slow_down(sensors):
     """For an SCD30 that answers only now: another bus, on which all chips get drivers anew."""
-    bus = seldom.load("i2c_bus")
-    if bus.is_hard(sensors.i2c):
+    if not sensors.is_soft:
         sensors.all = [sensor for sensor in sensors.all if "@0x" not in sensor.driver.name]
         sensors.names = [name for name in sensors.names if "@0x" not in name]
         sensors.seen = b""
-        sensors.i2c = bus.open_bus(sensors.settings.i2c)
+        bus = seldom.load("i2c_bus")
+        sensors.i2c, sensors.is_soft = bus.open_bus(sensors.settings.i2c, True)
 
 
 async def _identify(sensors, known, address: int):

@@ -24,7 +24,7 @@ _MAGIC: Final = b"PRO2"
 _RECORD: Final = struct.Struct("<HII")  # size, number, CRC-32 over log, size, number, payload
 _DONE: Final = struct.Struct("<4s10IB")
 _ANCHOR: Final = struct.Struct("<IIIHII")  # epoch, RTC s, Unix s, ms, newest segment; CRC-32
-_UNIX, _RTC, _UNIX_MS = 0, 1, 2
+_RTC, _MS = 1, 2  # bits of a pack's first byte
 _CHANNEL, _OFFSET, _NUMBER = 0x80, 0x40, 0x3F
 
 # By number: the contract's order of quantities, which the outbox keeps for ever.
@@ -218,21 +218,24 @@ class Taken:
 
     def _head(self, payload: bytes) -> _Head:
         kind, seconds = struct.unpack_from("<BI", payload)
-        if kind == _UNIX:
-            return _Head(seconds * 1000, is_dated=True, begin=5)
-        if kind == _UNIX_MS:
-            (ms,) = struct.unpack_from("<H", payload, 5)
-            return _Head(seconds * 1000 + ms, is_dated=True, begin=7)
-        if kind != _RTC:
+        if kind > _RTC | _MS:
             raise FlashError(f"a pack of kind {kind} lies in the outbox")
-        (epoch,) = struct.unpack_from("<I", payload, 5)
+        begin, epoch, own_ms = 5, None, 0
+        if kind & _RTC:
+            (epoch,), begin = struct.unpack_from("<I", payload, begin), begin + 4
+        if kind & _MS:
+            (own_ms,), begin = struct.unpack_from("<H", payload, begin), begin + 2
+        at_ms = seconds * 1000 + own_ms
+        if epoch is None:
+            return _Head(at_ms, is_dated=True, begin=begin)
         known = sorted(self._anchors.get(epoch, []))
         if not known:
-            return _Head(seconds * 1000, is_dated=False, begin=9)
+            return _Head(at_ms, is_dated=False, begin=begin)
         # A node on mains dates by the last anchor; before the first it counts back.
         before = [anchor for anchor in known if anchor[0] < seconds]
-        at_s, unix_s, ms = before[-1] if before else known[0]
-        return _Head((unix_s + seconds - at_s) * 1000 + ms, is_dated=True, begin=9)
+        at_s, unix_s, anchor_ms = before[-1] if before else known[0]
+        since_ms = at_ms - at_s * 1000
+        return _Head(unix_s * 1000 + since_ms + anchor_ms, is_dated=True, begin=begin)
 
 
 def _log_of(data: bytes, number: int) -> int:

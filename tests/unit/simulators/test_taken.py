@@ -73,8 +73,8 @@ def test_values_channels_offsets_and_times_are_those_that_were_taken(flash: Path
         flash,
         "outbox.take(pack.encode_head(1763800000, 7) + pack.encode_reading(0, -321)"
         " + pack.encode_reading(7, 1, 'door', -2500) + pack.encode_reading(10, 3702))\n"
-        "outbox.take(pack.encode_head_rtc(40, 99) + pack.encode_reading(2, 842))\n"
-        "outbox.take(pack.encode_head_rtc(41, 98) + pack.encode_reading(2, 843))\n"
+        "outbox.take(pack.encode_head(40, 0, 99) + pack.encode_reading(2, 842))\n"
+        "outbox.take(pack.encode_head(41, 5, 98) + pack.encode_reading(2, 843))\n"
         "Anchors('packs/anchors', outbox).add(99, 100, 1763800100, 3)\n",
     )
     taken.look()
@@ -84,7 +84,7 @@ def test_values_channels_offsets_and_times_are_those_that_were_taken(flash: Path
         Reading("battery", "main", 1763800000_007, 3.702),
         Reading("co2", "main", 1763800040_003, 842.0),
         # Of a power-on that never knew the time.
-        Reading("co2", "main", 41_000, 843.0),
+        Reading("co2", "main", 41_005, 843.0),
     ]
 
 

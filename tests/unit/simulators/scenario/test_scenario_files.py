@@ -339,8 +339,8 @@ def test_what_cant_be_played_with_boards_is_told(tmp_path: Path, head: str, text
 
 def test_the_same_befalls_the_virtual_nodes_beside_them(tmp_path: Path):
     file = tmp_path / "mine.toml"
-    fault = '[[fault]]\nwhat = "wrong_clock"\nahead_s = 60\nroom = "prevert/ce2"\ntimes = 1\n'
-    file.write_text(BOARDS + fault)
+    fault = '[[fault]]\nwhat = "wrong_clock"\nahead_s = 60\nroom = "prevert/ce2"\n'
+    file.write_text(BOARDS + fault + "times = 1\nlasting_s = 60\n")
     assert load_scenario(file).head.firmware == 2
 
 
