@@ -8,23 +8,31 @@ kept or handed to `on_reset`.
 
 import asyncio
 import errno
+import json
 import struct
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from simulators.board.access_point import AccessPoint, RefusedError
 from simulators.board.chips import Chips
 from simulators.board.i2c import I2cBus
 
 _REQUEST = struct.Struct("<BBH")
 _ANSWER = struct.Struct("<BH")
 _INTERRUPT = ord("I")
+_JOINS_KEPT = 100
 
 
 @dataclass(slots=True)
 class Surroundings:
     """What is around the chip besides its buses; set and read it at will.
+
+    `networks` are those in the air and their passwords (None: it takes any), `joins` those that the
+    board has asked for, in order. `access_point` is the one that the board itself is, if it is
+    one, and `access_points` all that it has been. `ahead_ms` is how far the chip's count of
+    milliseconds is put ahead, as if that time had passed; the RTC is left alone.
 
     `pins` are levels (written by the program, or from outside by `drive`), `analog_uv` the voltages
     at the ADC's pins, `leds` the colours of WS2812s by pin, `uart_in` what a UART without a chip
@@ -33,6 +41,11 @@ class Surroundings:
 
     wifi_up: bool = True
     rssi_dbm: int = -61
+    networks: dict[str, str | None] = field(default_factory=lambda: {"preau": None})
+    joins: deque[str] = field(default_factory=lambda: deque(maxlen=_JOINS_KEPT))
+    access_point: AccessPoint | None = None
+    access_points: list[AccessPoint] = field(default_factory=list)
+    ahead_ms: int = 0
     pins: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     pulls: dict[int, int] = field(default_factory=dict)
     analog_uv: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -45,6 +58,22 @@ class Surroundings:
         default_factory=lambda: defaultdict(list)
     )
 
+    def restarted(self) -> None:
+        """The chip begins anew: what its program had set up is gone."""
+        self.watchdog_s = None
+        self.access_point = None
+        self.ahead_ms = 0
+
+    def point_is(self, point: AccessPoint | None) -> None:
+        """The board's access point is that from now on."""
+        self.access_point = point
+        if point:
+            self.access_points.append(point)
+
+    def lets_in(self, ssid: str, key: str) -> bool:
+        """Whether there is this network, and takes that password."""
+        return self.wifi_up and ssid in self.networks and self.networks[ssid] in (None, key)
+
     def level(self, pin: int) -> int:
         """Of a pin: driven, or else pulled."""
         return self.pins.get(pin, self.pulls.get(pin, 0))
@@ -56,6 +85,11 @@ class Surroundings:
         if changed:
             for listener in list(self.listeners[pin]):
                 listener(level)
+
+    def release(self, pin: int) -> None:
+        """Drive it no longer: an open contact, whose level is that of the pull."""
+        self.drive(pin, self.pulls.get(pin, 0))
+        del self.pins[pin]
 
 
 Answer = tuple[int, bytes]
@@ -91,6 +125,8 @@ class Wire:
             b"L": self._leds,
             b"A": lambda pin, _: (0, struct.pack("<I", self.surroundings.analog_uv[pin])),
             b"N": self._network,
+            b"J": self._join,
+            b"Y": self._access_point,
             b"D": self._start_watchdog,
             b"F": self._feed_watchdog,
             b"X": self._reset,
@@ -213,8 +249,30 @@ class Wire:
         self.surroundings.leds[pin] = colours
         return _DONE
 
-    def _network(self, _target: int, _data: bytes) -> Answer:
-        return 0, bytes((int(self.surroundings.wifi_up), -self.surroundings.rssi_dbm))
+    def _network(self, _target: int, data: bytes) -> Answer:
+        ssid, _, key = data.decode().partition("\0")
+        is_joined = self.surroundings.lets_in(ssid, key)
+        return 0, bytes((int(is_joined), -self.surroundings.rssi_dbm))
+
+    def _join(self, _target: int, data: bytes) -> Answer:
+        self.surroundings.joins.append(data.decode().partition("\0")[0])
+        return _DONE
+
+    def _access_point(self, _target: int, data: bytes) -> Answer:
+        """Asked (nothing), switched (a list) or configured (an object): on or off, or the error."""
+        around = self.surroundings
+        wanted = json.loads(data) if data else None
+        if isinstance(wanted, list):
+            around.point_is(around.access_point or AccessPoint() if wanted[0] else None)
+        elif wanted is not None and around.access_point is None:
+            # `esp_wifi_set_config` takes nothing for an interface that is not active.
+            return 0, b"\0Wifi Invalid Mode"
+        elif wanted is not None and around.access_point is not None:
+            try:
+                around.point_is(around.access_point.told(wanted))
+            except RefusedError as error:
+                return 0, b"\0" + str(error).encode()
+        return 0, bytes((around.access_point is not None,))
 
     def _start_watchdog(self, _target: int, data: bytes) -> Answer:
         self.surroundings.watchdog_s = struct.unpack("<I", data)[0] / 1000
@@ -222,7 +280,7 @@ class Wire:
 
     def _feed_watchdog(self, _target: int, _data: bytes) -> Answer:
         self.surroundings.fed_at_s = time.monotonic()
-        return _DONE
+        return 0, struct.pack("<I", self.surroundings.ahead_ms)
 
     def _reset(self, cause: int, data: bytes) -> Answer:
         self._on_reset(cause, struct.unpack("<I", data)[0])

@@ -1,14 +1,14 @@
-"""What `network.WLAN` is asked for seldom."""
+"""What a station of `network.WLAN` is asked for seldom."""
 
 import network
 
 
-def config(what=None, **point):
-    if point:
-        if point["security"] != network.AUTH_WPA2_PSK or len(point["key"]) < 8:
-            raise OSError("Wifi Invalid Argument")
-        return None
-    return {"ssid": network.WLAN._ssid, "bssid": b"\x02preau", "channel": 6}[what]
+def config(what=None, **wanted):
+    if wanted:
+        # Everything that the firmware ever tells is an access point's.
+        raise OSError("AP required")
+    ssid = network.WLAN._ssid.split(b"\0")[0].decode()
+    return {"ssid": ssid, "bssid": b"\x02preau", "channel": 6}[what]
 
 
 def ifconfig(addresses=None):

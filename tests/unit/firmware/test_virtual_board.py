@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from simulators.board.access_point import OPEN, WPA2, AccessPoint
+from simulators.board.bus import Wire
 from simulators.board.program import (
     HEAP,
     HEAP_OF_PROGRAM,
@@ -85,6 +87,27 @@ except ValueError as error:
 """
     answer = board_says(program, tmp_path, script, BOARD_NODE="00" * 6)
     assert answer == ["pins 34~39 do not have pull-up or pull-down circuitry"]
+
+
+async def test_an_access_point_refuses_what_the_chip_refuses(run: Drive, wire: Wire) -> None:
+    assert await run("access_point.py") == [
+        "Wifi Invalid Mode",
+        "Wifi Invalid Password",
+        "Wifi Invalid Password",
+        "Wifi SSID Invalid",
+        "unknown config param ['channel_of_mine']",
+        "taken",
+        "192.168.4.1",
+        "False True",
+        "False True",
+        "AP required",
+    ]
+    # Active and told nothing it is open to everyone, under a name of its own.
+    assert wire.surroundings.access_points == [
+        AccessPoint(),
+        AccessPoint("school", WPA2, "12345678"),
+    ]
+    assert AccessPoint().security == OPEN
 
 
 @pytest.mark.parametrize(("board", "heap"), [("plain", HEAP), ("wires", HEAP_WITH_WIRES)])
