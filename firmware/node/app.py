@@ -222,9 +222,8 @@ class App:
             asyncio.create_task(seldom.load("guard").watch(self))  # noqa: RUF006 - it holds itself
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
-        configured = self.settings.wifi and self.settings.brokers[0].get("host")
-        if not configured or self.settings.button is not None:
-            tasks.append(seldom.load("setup_asked").wait(self, not configured))
+        if not self.settings.configured or self.settings.button is not None:
+            tasks.append(seldom.load("setup_asked").wait(self))
         await asyncio.gather(*tasks)
 
 

@@ -15,12 +15,14 @@ import seldom
 from clock import MEMORY_SIZE
 from micropython import const
 
-# Magic, samples since the radio was on, failures in a row, BSSID, SSID, four addresses.
+# Magic, samples since the radio was on, failures in a row and whether the button was held, BSSID,
+# SSID, four addresses.
 _MEMORY = const("<4sBB6sB32s16s")
 _MAGIC = const(b"PRB1")
 _SIZE = const(61)
 _WATCHDOG_MS = const(120_000)
 _FAILURES_MAX = const(4)
+_HELD = const(0x80)
 
 
 def _restore():
@@ -52,27 +54,36 @@ def _keep(samples: int, failures: int, cached):
     memory(bytes(memory()[:MEMORY_SIZE]) + data + struct.pack("<I", binascii.crc32(data)))
 
 
+def _forget(held: bool):
+    _keep(255, _HELD if held else 0, None)
+
+
 async def wake(app, started_ms):
     """One wake of `app`; ends in deep sleep."""
     # Not fed while all is well: a wake is over long before.
     app.watchdog = machine.WDT(timeout=_WATCHDOG_MS)
     settings = app.settings
-    samples, failures, app.link.cached = _restore() or [255, 0, None]
+    restored = _restore()
+    samples, failures, app.link.cached = restored or [255, 0, None]
+    held = failures & _HELD > 0
+    failures &= _HELD - 1
     await app.sample()
     samples += 1
     in_folders = "slot.json" in os.listdir()
     if in_folders:
         await seldom.wait("battery_slots", "begin", app)
+    if not settings.configured or settings.button is not None:
+        held = await seldom.wait("battery_setup", "look", app, not restored, held, _forget)
     session_s = 0
     # A network that is not there costs more than all the rest: it is tried less and less often.
-    if samples >= settings.wifi_every << failures:
+    if settings.configured and samples >= settings.wifi_every << failures:
         on_ms = time.ticks_ms()
         served = await seldom.wait("battery_radio", "send", app, started_ms, in_folders)
         if served:
             session_s = 1 + time.ticks_diff(time.ticks_ms(), on_ms) // 1000
         failures = 0 if served else min(failures + 1, _FAILURES_MAX)
         samples = 0
-    _keep(samples, failures, app.link.cached)
+    _keep(samples, failures | (_HELD if held else 0), app.link.cached)
     if in_folders and seldom.run("battery_slots", "rest", session_s):
         machine.reset()
     awake_ms = time.ticks_diff(time.ticks_ms(), started_ms)

@@ -20,6 +20,9 @@ async def join(link):
     wlan, settings = link.wlan, link.settings
     if wlan.isconnected():
         return
+    if link.held:
+        # There is one radio: who searches with it tears the set-up network from whoever is on it.
+        raise OSError("waits for the set-up network")
     wlan.active(True)
     fixed = settings.ip if isinstance(settings.ip, list) else None
     cached = link.cached

@@ -41,6 +41,8 @@ class Link:
         # What joins faster after a sleep: see `joining`.
         self.cached = None
         self.leaving = False
+        # While the set-up network is open: see `joining`.
+        self.held = False
         # The one that the broker was given last: see `passwords`.
         self.password: str | None = None
         # The session that stands; None while there is none.

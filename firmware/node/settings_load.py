@@ -90,7 +90,9 @@ def load(settings):
     config = _read(_CONFIG)
     settings.wifi = config.get("wifi", [])
     # In the order in which they are tried.
-    settings.brokers = config.get("brokers") or [config.get("broker", {})]
+    settings.brokers = brokers = config.get("brokers") or [config.get("broker", {})]
+    # Whether there is a way to a gateway at all: else the set-up network is opened.
+    settings.configured = bool(settings.wifi and any(broker.get("host") for broker in brokers))
     settings.ntp = config.get("ntp")
     settings.i2c = config.get("i2c", {"id": 0, "scl": 22, "sda": 21})
     settings.sensors = config.get("sensors")

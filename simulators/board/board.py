@@ -198,8 +198,7 @@ class VirtualBoard:
     ) -> int | None:
         """One run; the cause of the next, or None where the program ended without a watchdog."""
         self._resets.clear()
-        self.surroundings.watchdog_s = None
-        self.surroundings.radio_on = False
+        self.surroundings.restarted()
         process = await asyncio.create_subprocess_exec(
             *arguments,
             cwd=self.flash,
@@ -218,6 +217,7 @@ class VirtualBoard:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            self.surroundings.access_point = None
         if self._resets:
             next_cause, sleep_ms = self._resets[-1]
             await asyncio.sleep(sleep_ms / 1000)

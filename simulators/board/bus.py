@@ -9,12 +9,13 @@ import asyncio
 import os
 import struct
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from simulators.board.access_point import AccessPoint
 from simulators.board.chips import Chips
 from simulators.board.i2c import I2cBus
 
@@ -22,6 +23,7 @@ _REQUEST = struct.Struct("<BBH")
 _ANSWER = struct.Struct("<BH")
 _INTERRUPT = ord("I")
 _MODULES = ord("@")
+_JOINS_KEPT = 100
 
 
 @dataclass(slots=True)
@@ -40,6 +42,11 @@ class Surroundings:
     """What is around the chip besides its buses; set and read it at will. `radio_on` is the
     program's doing.
 
+    `networks` are those in the air and their passwords (None: it takes any), `joins` those that the
+    board has asked for, in order. `access_point` is the one that the board itself is, if it is
+    one, and `access_points` all that it has been. `ahead_ms` is how far the chip's count of
+    milliseconds is put ahead, as if that time had passed; the RTC is left alone.
+
     `pins` are levels (written by the program, or from outside by `drive`), `analog_uv` the voltages
     at the ADC's pins, `leds` the colours of WS2812s by pin, `uart_in` what a UART without a chip
     will receive and `uart_out` what each has sent.
@@ -48,6 +55,11 @@ class Surroundings:
     wifi_up: bool = True
     radio_on: bool = False
     rssi_dbm: int = -61
+    networks: dict[str, str | None] = field(default_factory=lambda: {"preau": None})
+    joins: deque[str] = field(default_factory=lambda: deque(maxlen=_JOINS_KEPT))
+    access_point: AccessPoint | None = None
+    access_points: list[AccessPoint] = field(default_factory=list)
+    ahead_ms: int = 0
     pins: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     pulls: dict[int, int] = field(default_factory=dict)
     analog_uv: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -60,6 +72,23 @@ class Surroundings:
         default_factory=lambda: defaultdict(list)
     )
 
+    def restarted(self) -> None:
+        """The chip begins anew: what its program had set up is gone."""
+        self.watchdog_s = None
+        self.radio_on = False
+        self.access_point = None
+        self.ahead_ms = 0
+
+    def point_is(self, point: AccessPoint | None) -> None:
+        """The board's access point is that from now on."""
+        self.access_point = point
+        if point:
+            self.access_points.append(point)
+
+    def lets_in(self, ssid: str, key: str) -> bool:
+        """Whether there is this network, and takes that password."""
+        return self.wifi_up and ssid in self.networks and self.networks[ssid] in (None, key)
+
     def level(self, pin: int) -> int:
         """Of a pin: driven, or else pulled."""
         return self.pins.get(pin, self.pulls.get(pin, 0))
@@ -71,6 +100,11 @@ class Surroundings:
         if changed:
             for listener in list(self.listeners[pin]):
                 listener(level)
+
+    def release(self, pin: int) -> None:
+        """Drive it no longer: an open contact, whose level is that of the pull."""
+        self.drive(pin, self.pulls.get(pin, 0))
+        del self.pins[pin]
 
 
 Answer = tuple[int, bytes]

@@ -38,8 +38,8 @@ class Soc:
         self._wire = wire
 
     def perform(self, request: bytes) -> bytes:
-        """The answer: b and bytes, r and a path, f and what the last argument is filled with, j and
-        JSON; or e and JSON of an exception's name and argument.
+        """The answer: b and bytes, r and a path, f and what the last argument is filled with, t and
+        how far time is put ahead, j and JSON; or e and JSON of an exception's name and argument.
         """
         path, *call = ast.literal_eval(request.decode())
         try:
@@ -73,6 +73,8 @@ class Soc:
             return b"b" + value
         if isinstance(value, _Filling):
             return b"f" + value
+        if isinstance(value, _Ahead):
+            return b"t" + str(value).encode()
         if value is None or isinstance(value, int | str | list):
             return b"j" + json.dumps(value).encode()
         if not callable(value):
@@ -92,6 +94,10 @@ class Soc:
 
 class _Filling(bytearray):
     """What a buffer is filled with."""
+
+
+class _Ahead(int):
+    """How far the chip's count of milliseconds is put ahead."""
 
 
 class _Part:
@@ -166,8 +172,9 @@ class _Wdt(_Part):
             raise ValueError("WDT timeout too short")
         wire.start_watchdog(timeout)
 
-    def feed(self) -> None:
+    def feed(self) -> "_Ahead":
         self._wire.feed_watchdog()
+        return _Ahead(self._wire.surroundings.ahead_ms)
 
 
 class _Rtc(_Part):

@@ -4,11 +4,10 @@ the surroundings to say. It knows nothing of sockets: those are the host's own.
 
 import errno
 
+from simulators.board.access_point import AccessPoint, RefusedError
 from simulators.board.bus import Wire
 
-_SSID = "preau"
 _BSSID = b"\x02preau"
-_KEY_MIN = 8
 _Addresses = list[str]
 
 
@@ -18,7 +17,8 @@ class Station:
     def __init__(self, wire: Wire) -> None:
         self._surroundings = wire.surroundings
         self._active = False
-        self._ssid: str | None = None
+        # Name and password of the network that is asked for.
+        self._asked: tuple[str, str] | None = None
         self._addresses = ["192.0.2.17", "255.255.255.0", "192.0.2.1", "192.0.2.1"]
 
     def active(self, active: object = None) -> bool:
@@ -26,27 +26,27 @@ class Station:
         if active is not None:
             self._active = self._surroundings.radio_on = bool(active)
             if not active:
-                self._ssid = None
+                self._asked = None
         return self._active
 
     def connect(
-        self, ssid: str | None = None, key: str | None = None, *, bssid: bytes | None = None
+        self, ssid: str = "", key: str | None = None, *, bssid: bytes | None = None
     ) -> None:
         """Begins to join."""
         if not self._active:
             raise OSError("Wifi Not Started")
         if bssid is not None and len(bssid) != len(_BSSID):
             raise ValueError("bssid must be 6 bytes")
-        # A network that is not in the air can't be joined.
-        self._ssid = ssid if ssid == _SSID else None
+        self._asked = (ssid, key or "")
+        self._surroundings.joins.append(ssid)
 
     def disconnect(self) -> None:
         """Leaves, or gives up joining."""
-        self._ssid = None
+        self._asked = None
 
     def isconnected(self) -> bool:
         """Whether it has joined."""
-        return self._ssid is not None and self._surroundings.wifi_up
+        return self._asked is not None and self._surroundings.lets_in(*self._asked)
 
     def status(self, what: str) -> int:
         """`rssi` in dBm."""
@@ -56,10 +56,13 @@ class Station:
             raise OSError(errno.ENODEV, "not connected")
         return self._surroundings.rssi_dbm
 
-    def config(self, what: str) -> str | bytes | int | None:
+    def config(self, what: str = "", **wanted: object) -> str | bytes | int | None:
         """What it is connected to."""
+        if wanted:
+            # Everything that the firmware ever tells is an access point's.
+            raise OSError("AP required")
         known: dict[str, str | bytes | int | None]
-        known = {"ssid": self._ssid, "bssid": _BSSID, "channel": 6}
+        known = {"ssid": self._asked and self._asked[0], "bssid": _BSSID, "channel": 6}
         if what not in known:
             raise ValueError("unknown config param")
         return known[what]
@@ -72,23 +75,33 @@ class Station:
         return None
 
 
-class AccessPoint:
-    """`network.WLAN(network.AP_IF)`."""
+class PointInterface:
+    """`network.WLAN(network.AP_IF)`: what is in the air is told to the surroundings."""
 
-    def __init__(self, security: int) -> None:
-        self._security = security
-        self._active = False
+    def __init__(self, wire: Wire) -> None:
+        self._surroundings = wire.surroundings
 
     def active(self, active: object = None) -> bool:
         """Switches it, or says whether it is on."""
+        around = self._surroundings
         if active is not None:
-            self._active = bool(active)
-        return self._active
+            around.point_is(around.access_point or AccessPoint() if active else None)
+        return around.access_point is not None
 
-    def config(self, *, ssid: str, key: str, security: int) -> None:
+    def config(self, **wanted: object) -> None:
         """Its name and password."""
-        if security != self._security or len(key) < _KEY_MIN:
-            raise OSError("Wifi Invalid Argument")
+        around = self._surroundings
+        if around.access_point is None:
+            # `esp_wifi_set_config` takes nothing for an interface that is not active.
+            raise OSError("Wifi Invalid Mode")
+        try:
+            around.point_is(around.access_point.told(wanted))
+        except RefusedError as error:
+            raise OSError(str(error)) from error
+
+    def ifconfig(self) -> _Addresses:
+        """Address, mask, gateway, name server: the chip gives a tuple."""
+        return ["192.168.4.1", "255.255.255.0", "192.168.4.1", "0.0.0.0"]
 
 
 class Network:
@@ -99,13 +112,13 @@ class Network:
     AUTH_WPA2_PSK = 3
 
     def __init__(self, wire: Wire) -> None:
-        self._interfaces: dict[int, Station | AccessPoint] = {
+        self._interfaces: dict[int, Station | PointInterface] = {
             self.STA_IF: Station(wire),
-            self.AP_IF: AccessPoint(self.AUTH_WPA2_PSK),
+            self.AP_IF: PointInterface(wire),
         }
 
-    def WLAN(self, interface: int = STA_IF) -> Station | AccessPoint:  # noqa: N802 - as it is called
+    def WLAN(self, interface: int = STA_IF) -> Station | PointInterface:  # noqa: N802 - as it is called
         """The interface, the same one each time."""
         if interface not in self._interfaces:
-            raise ValueError("no such interface")
+            raise ValueError("invalid WLAN interface identifier")
         return self._interfaces[interface]

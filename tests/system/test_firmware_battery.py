@@ -16,6 +16,19 @@ from simulators.board.chips import Chips
 from simulators.board.scd4x import Scd4x
 from tests.gateway import Gateway as RealGateway
 from tests.servers import Server, eventually, require_micropython, running
+from tests.setup_network import (
+    BUTTON,
+    CODE,
+    MINUTE_MS,
+    ask,
+    closed,
+    goes_on_sampling,
+    is_clean,
+    opened,
+    said,
+    setup_board,
+    without_a_gap,
+)
 from tests.system.test_firmware_node import NODE, Gateway
 
 
@@ -226,3 +239,61 @@ async def test_the_real_gateway_stores_each_reading_once_and_shows_the_node_asle
             assert log.missing() == []
             assert log.received.count() >= 4
     assert not any("battery:" in line for line in board.output), list(board.output)
+
+
+async def test_nothing_configured_opens_the_set_up_network_once_and_then_it_sleeps(
+    tmp_path: Path, gateway: Gateway, mosquitto: Server
+) -> None:
+    """Ten minutes after the batteries were put in, and not again at each wake: else nobody's node
+    would empty them.
+    """
+    board = setup_board(tmp_path, life="battery", wifi_every=1)
+    async with board:
+        await opened(board)
+        await goes_on_sampling(board)
+        assert board.starts == 1
+        board.surroundings.ahead_ms = 10 * MINUTE_MS
+        await closed(board)
+        await eventually(lambda: board.starts >= 4, deadline_s=40)
+        assert said(board, "set-up: network open") == 1
+        # The radio stays off as well: there is nothing that it could reach.
+        assert not board.surroundings.joins
+        assert not said(board, "link:")
+        # With the batteries out and in again it can be set up.
+        await board.kill()
+        await board.start()
+        await eventually(lambda: said(board, "set-up: network open") == 2)
+        told = {"ssid": "preau", "host": "127.0.0.1", "port": str(mosquitto.port)}
+        assert (await ask(board, code=CODE, **told))[0] == 200
+        await eventually(lambda: len(gateway.packs) >= 8, deadline_s=60)
+        await eventually(lambda: without_a_gap(gateway.numbers()), deadline_s=60)
+    is_clean(board)
+
+
+async def test_a_button_held_at_a_wake_opens_the_set_up_network_once(
+    tmp_path: Path, gateway: Gateway, mosquitto: Server
+) -> None:
+    board = setup_board(tmp_path, mosquitto.port, life="battery", wifi_every=8, button=BUTTON)
+    async with board:
+        await eventually(lambda: gateway.packs)
+        await eventually(lambda: board.starts >= 3, deadline_s=40)
+        assert not board.surroundings.access_points
+        board.surroundings.drive(BUTTON, 0)
+        await opened(board)
+        await goes_on_sampling(board)
+        board.surroundings.ahead_ms = 10 * MINUTE_MS
+        await closed(board)
+        before = board.starts
+        # Stuck, it opens nothing again.
+        await eventually(lambda: board.starts >= before + 3, deadline_s=60)
+        assert said(board, "set-up: network open") == 1
+        board.surroundings.release(BUTTON)
+        before = board.starts
+        await eventually(lambda: board.starts >= before + 2, deadline_s=60)
+        board.surroundings.drive(BUTTON, 0)
+        await opened(board)
+        # What it is told is tried at once, and not when it is next due to send.
+        seen = len(gateway.presences)
+        assert (await ask(board, code=CODE, ssid="preau"))[0] == 200
+        await eventually(lambda: len(gateway.presences) > seen, deadline_s=20)
+    is_clean(board)

@@ -56,6 +56,9 @@ def _ask(what, buffer=None):
         buffer[: len(data)] = data
         return len(data) or None
     value = ujson.loads(data)
+    if kind == 116:  # time: fed often, the watchdog is how the host puts it ahead
+        __import__("time")._TICKS = value
+        return None
     if kind == 101:  # error
         raise getattr(builtins, value[0])(value[1])
     return value

