@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
-# Where this machine reaches what the board serves at 192.168.4.1, the address that every ESP32 has
-# as an access point: a loopback address of its own, so that who listens on all of them shows.
+# Every ESP32 has 192.168.4.1 as an access point; a virtual board has a loopback address of its own,
+# so that who listens on all of them shows.
 ADDRESS: Final = "127.0.4.1"
 
 OPEN: Final = 0

@@ -191,7 +191,8 @@ class VirtualBoard:
         if self._config["broker"].get("tls", False):
             return HEAP_WITH_TLS
         pins = any("pin" in sensor for sensor in self._config.get("sensors") or ())
-        return HEAP_WITH_PINS if pins or "light" in self._config else HEAP
+        pins = pins or not {"light", "button"}.isdisjoint(self._config)
+        return HEAP_WITH_PINS if pins else HEAP
 
     async def _run_once(
         self, arguments: tuple[str, ...], environment: dict[str, str]

@@ -4,7 +4,7 @@ the surroundings to say. It knows nothing of sockets: those are the host's own.
 
 import errno
 
-from simulators.board.access_point import AccessPoint, RefusedError
+from simulators.board.access_point import ADDRESS, AccessPoint, RefusedError
 from simulators.board.bus import Wire
 
 _BSSID = b"\x02preau"
@@ -101,7 +101,7 @@ class PointInterface:
 
     def ifconfig(self) -> _Addresses:
         """Address, mask, gateway, name server: the chip gives a tuple."""
-        return ["192.168.4.1", "255.255.255.0", "192.168.4.1", "0.0.0.0"]
+        return [ADDRESS, "255.255.255.0", ADDRESS, "0.0.0.0"]
 
 
 class Network:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.board.access_point import OPEN, WPA2, AccessPoint
+from simulators.board.access_point import ADDRESS, OPEN, WPA2, AccessPoint
 from simulators.board.bus import Wire
 from simulators.board.program import Program, find_compiler
 from tests.unit.firmware.conftest import Drive
@@ -95,7 +95,7 @@ async def test_an_access_point_refuses_what_the_chip_refuses(run: Drive, wire: W
         "Wifi SSID Invalid",
         "unknown config param ['channel_of_mine']",
         "taken",
-        "192.168.4.1",
+        ADDRESS,
         "False True",
         "False True",
         "AP required",
