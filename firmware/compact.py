@@ -1,5 +1,5 @@
 """Shortens the private names of the firmware, and those of arguments, before it is compiled, so
-that files share them.
+that files share them, and leaves out what only the compiler needs.
 
 MicroPython keeps every name that it has ever loaded, in tables that double: the one for the 640
 after the first 630 takes 7 KiB of heap in one piece. Private names (one leading underscore) are
@@ -11,11 +11,15 @@ import ast
 import builtins
 import io
 import keyword
+import re
 import string
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+# The compiler puts constants in their places: imported, the name would take room in each module.
+_IMPORT_OF_CONST = re.compile(r"^from micropython import const$", re.MULTILINE)
 
 Sources = Mapping[Path, str]
 """Text by path; the paths are relative to the folder that modules are imported from."""
@@ -26,6 +30,7 @@ def compact(sources: Sources) -> dict[Path, str]:
     are. A private name in a text (`getattr(x, "_y")`) would not be found: it raises ValueError.
     Arguments keep their names where anything else has the same, or passes them by name.
     """
+    sources = {path: _IMPORT_OF_CONST.sub("", text) for path, text in sources.items()}
     used = {path: _private_names(path, text) for path, text in sources.items()}
     trees = [ast.parse(text) for text in sources.values()]
     local = _local_names(trees)

@@ -6,7 +6,8 @@ It reads both and changes neither; how the rows are shown it must not know.
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.nodes import NodeRegistry
+from gateway.co2_sensors import model_of
+from gateway.nodes import Co2Report, NodeRegistry
 from gateway.presence import stored_presences
 from gateway.settings import Settings
 from ingest.audit import size_of
@@ -30,6 +31,11 @@ class NodeRow:
     state: str
     firmware: str | None
     sensors: list[str]
+    co2: list[dict[str, object]]
+    """Of each CO2 sensor: its name and model, up to what it is specified, whether its baseline is
+    corrected automatically, when and to what it was calibrated.
+    """
+    next_wake_at_ms: int | None
     battery_v: float | None
     last_heard_at_ms: int | None
     last_measured_at_ms: int | None
@@ -95,6 +101,8 @@ def _row(node: str, declared: Node | None, room: str | None, known: _Known) -> N
         state=_state_of(node, declared, known),
         firmware=presence.firmware if presence else None,
         sensors=list(presence.sensors) if presence else [],
+        co2=[_co2(one, declared) for one in presence.co2] if presence else [],
+        next_wake_at_ms=known.presences.awake_at_ms(node),
         battery_v=known.battery_v.get(node),
         last_heard_at_ms=known.heard_ms.get(node),
         last_measured_at_ms=known.last_ms.get(node),
@@ -103,6 +111,19 @@ def _row(node: str, declared: Node | None, room: str | None, known: _Known) -> N
         dropped_packs=presence.dropped if presence else None,
         rejected_packs=presence.rejected if presence else None,
     )
+
+
+def _co2(report: Co2Report, declared: Node | None) -> dict[str, object]:
+    model = model_of(report, declared.model if declared else None)
+    at_s = report.calibrated_at
+    return {
+        "sensor": report.sensor,
+        "model": model.name,
+        "specified_to_ppm": model.specified_to_ppm,
+        "abc": report.abc,
+        "calibrated_at_ms": None if at_s is None else at_s * 1000,
+        "calibrated_ppm": report.calibrated_ppm,
+    }
 
 
 def _state_of(node: str, declared: Node | None, known: _Known) -> str:

@@ -1,13 +1,16 @@
-"""Commands to nodes: each with an id and an end, said again until the node replies.
+"""Commands to nodes: each with an id and an end, said until the node replies.
 
-It knows the contract's topics `commands` and `replies`, and nothing of who asks.
+A node on batteries listens for half a second after its presence: what waits for it is published
+right then. It knows the contract's topics `commands` and `replies`, and nothing of who asks.
 """
 
 import asyncio
 import logging
 import math
 import secrets
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 _AGAIN_S: Final = 5.0
 """A node does the same id once, so saying it again costs nothing; a lost command costs a visit."""
-_LOOK_S: Final = 0.1
+_VALID_S: Final = 60
+"""How long a node may take what it was told: not much longer than somebody waits for the reply."""
 _MAX_BYTES: Final = 16 * 1024
 
 
@@ -44,6 +48,19 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 _decoder: Final = msgspec.json.Decoder(Reply)
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A command that somebody waits for; `was_said` once it went out to the node."""
+
+    node: str
+    do: str
+    fields: Mapping[str, Any]
+    command_id: str
+    ends_ms: int
+    answered: asyncio.Future[Reply]
+    was_said: bool = False
+
+
 class CommandDesk:
     """Hands commands to nodes and waits for what they say."""
 
@@ -51,27 +68,45 @@ class CommandDesk:
         self._session = session
         self._nodes = nodes
         self._clock_ms = clock_ms
-        self._waiting: dict[tuple[str, str], asyncio.Future[Reply]] = {}
+        self._waiting: dict[str, dict[str, _Waiting]] = {}
 
-    async def ask(self, node: str, do: str, fields: Mapping[str, Any], timeout_s: float) -> Reply:
+    async def ask(
+        self,
+        node: str,
+        do: str,
+        fields: Mapping[str, Any],
+        timeout_s: float,
+        command_id: str | None = None,
+    ) -> Reply:
         """Have `node` do something; its reply. A node that sleeps is waited for.
 
-        Raises `NoReplyError` where none comes in time.
+        With a `command_id` that it has done already a node only answers once more. Raises
+        `NoReplyError` where no reply comes in time; cancelling it withdraws what was not said yet.
         """
-        command_id = secrets.token_hex(6)
-        until = self._clock_ms() // 1000 + math.ceil(timeout_s)
-        payload = msgspec.json.encode({**fields, "id": command_id, "until": until, "do": do})
-        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[node, command_id] = answered
-        _log.info("%s: %s, id %s", node, do, command_id)
+        one = _Waiting(
+            node,
+            do,
+            fields,
+            command_id or secrets.token_hex(6),
+            self._clock_ms() + math.ceil(timeout_s * 1000),
+            asyncio.get_running_loop().create_future(),
+        )
+        _log.info("%s: %s, id %s", node, do, one.command_id)
+        self._waiting.setdefault(node, {})[one.command_id] = one
         try:
             async with asyncio.timeout(timeout_s):
-                await self._say(node, payload, answered)
-                return await answered
+                return await self._repeated(one)
         except TimeoutError as error:
-            raise NoReplyError(self._told(node, do, timeout_s)) from error
+            raise NoReplyError(self._told(one, timeout_s)) from error
         finally:
-            del self._waiting[node, command_id]
+            del self._waiting[node][one.command_id]
+            if not self._waiting[node]:
+                del self._waiting[node]
+
+    def greet(self, node: str) -> None:
+        """`node` has just said that it is there: it may listen for half a second only."""
+        for one in self._waiting.get(node, {}).values():
+            self._say(one)
 
     def take_reply(self, node: str, payload: bytes) -> None:
         """A message on `replies`; one that nobody waits for is only logged."""
@@ -84,26 +119,38 @@ class CommandDesk:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             _log.warning("%s: a reply that can't be read: %s", node, error)
             return
-        waiting = self._waiting.get((node, reply.id))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(reply)
+        one = self._waiting.get(node, {}).get(reply.id)
+        if one is not None and not one.answered.done():
+            one.answered.set_result(reply)
 
-    async def _say(self, node: str, payload: bytes, answered: asyncio.Future[Reply]) -> None:
-        """Publish it now and every few seconds, whenever the node is there, until answered."""
-        while not answered.done():
-            if self._is_online(node):
-                self._session.publish(topic_of(node, "commands"), payload, qos=1)
-                await asyncio.wait([answered], timeout=_AGAIN_S)
-            else:
-                await asyncio.sleep(_LOOK_S)
+    async def _repeated(self, one: _Waiting) -> Reply:
+        """Say it now and every few seconds, whenever the node is there, until answered."""
+        while not one.answered.done():
+            if self._is_online(one.node):
+                self._say(one)
+            await asyncio.wait([one.answered], timeout=_AGAIN_S)
+        return one.answered.result()
+
+    def _say(self, one: _Waiting) -> None:
+        # Counted from this moment, for what is waited for may be hours away.
+        until_ms = min(one.ends_ms, self._clock_ms() + _VALID_S * 1000)
+        told = {"id": one.command_id, "until": math.ceil(until_ms / 1000), "do": one.do}
+        payload = msgspec.json.encode({**one.fields, **told})
+        if self._session.publish(topic_of(one.node, "commands"), payload, qos=1):
+            one.was_said = True
 
     def _is_online(self, node: str) -> bool:
         said = self._nodes.get(node)
         return self._session.connected and said is not None and said.online
 
-    def _told(self, node: str, do: str, timeout_s: float) -> str:
+    def _told(self, one: _Waiting, timeout_s: float) -> str:
+        within = f"within {timeout_s:g} s"
+        if one.was_said:
+            return f"{one.do}: no reply of node {one.node} {within}; whether it did it is not known"
         if not self._session.connected:
-            return f"{do}: the gateway has no connection to the broker"
-        if not self._is_online(node):
-            return f"{do}: node {node} was not online within {timeout_s:g} s"
-        return f"{do}: no reply of node {node} within {timeout_s:g} s"
+            return f"{one.do}: the gateway has no connection to the broker"
+        sleep = self._nodes.sleep_of(one.node)
+        if sleep is not None and sleep.is_on:
+            until = time.strftime("%H:%M:%S UTC", time.gmtime(sleep.until_s))
+            return f"{one.do}: node {one.node} sleeps until {until}, it was not told {within}"
+        return f"{one.do}: node {one.node} was not online {within}"

@@ -4,10 +4,12 @@ It decodes presences and remembers them. It sends nothing and stores nothing.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Final
 
 import msgspec
 
+from gateway.sleep import Sleep
 from ingest.errors import PackError
 from ingest.forgetting import is_crowded
 
@@ -16,6 +18,9 @@ _MAX_BYTES: Final = 4096
 _Text = Annotated[str, msgspec.Meta(max_length=64)]
 _Log = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}$")]
 _Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+_LATEST_S: Final = 2**33
+"""In the year 2242: a time beyond it is none, and no calendar shows it."""
+_Second = Annotated[int, msgspec.Meta(ge=0, lt=_LATEST_S)]
 
 
 class UpdateReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,6 +30,17 @@ class UpdateReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     version: _Text | None = None
     state: _Text
     error: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
+class Co2Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a node says of a CO2 sensor: `abc` is whether the chip corrects its baseline by itself
+    (`None`: it does not tell), `calibrated_at` Unix seconds of the last calibration on command.
+    """
+
+    sensor: _Text
+    abc: bool | None = None
+    calibrated_at: _Second | None = None
+    calibrated_ppm: _Whole | None = None
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,6 +79,14 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long its last wake with the radio on took, and the radio of that."""
     settings_error: _Text | None = None
     """Why it does not have the settings that it was sent."""
+    co2: Annotated[tuple[Co2Report, ...], msgspec.Meta(max_length=16)] = ()
+
+    @property
+    def wakes_at_s(self) -> int | None:
+        """Until when it sleeps, in Unix seconds, if it does and says so."""
+        if not self.asleep or self.next_wake is None or self.next_wake >= _LATEST_S:
+            return None
+        return self.next_wake
 
 
 _decoder: Final = msgspec.json.Decoder(Presence)
@@ -88,7 +112,10 @@ class NodeRegistry:
     """The last presence of every node that has ever given one."""
 
     def __init__(self, presences: Iterable[Presence] = ()) -> None:
-        self._presences = {presence.node: presence for presence in presences}
+        self._presences: dict[str, Presence] = {}
+        self._sleeps: dict[str, Sleep] = {}
+        for presence in presences:
+            self.take(presence)
 
     def take(self, presence: Presence, *, retained: bool = False) -> Presence:
         """Remember a presence. A will or a farewell keeps what the node had said of itself.
@@ -103,7 +130,15 @@ class NodeRegistry:
             presence = _farewell(known, presence)
         if not is_crowded(self._presences, presence.node):
             self._presences[presence.node] = presence
+            self._note_sleep(presence)
         return presence
+
+    def _note_sleep(self, presence: Presence) -> None:
+        until_s = presence.wakes_at_s
+        known = self._sleeps.get(presence.node)
+        # A retained farewell comes again when the gateway does, with another time of reception.
+        if until_s is not None and (known is None or known.until_s != until_s):
+            self._sleeps[presence.node] = Sleep(presence.received_at_ms / 1000, until_s)
 
     def get(self, node: str) -> Presence | None:
         """The last presence of `node`."""
@@ -112,9 +147,16 @@ class NodeRegistry:
     def awake_at_ms(self, node: str) -> int | None:
         """When `node`, asleep now, has said that it sends again."""
         presence = self._presences.get(node)
-        if presence is None or not presence.asleep or presence.next_wake is None:
+        if presence is None or presence.wakes_at_s is None:
             return None
-        return presence.next_wake * 1000
+        return presence.wakes_at_s * 1000
+
+    def sleep_of(self, node: str) -> Sleep | None:
+        """The last sleep of a node on batteries; `None` where none was ever announced."""
+        sleep = self._sleeps.get(node)
+        if sleep is None or self._presences[node].asleep:
+            return sleep
+        return replace(sleep, is_on=False)
 
     def let_go(self) -> int:
         """How many packs the nodes count as dropped or rejected, all together."""

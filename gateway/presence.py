@@ -24,7 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 class PresenceDesk:
-    """Takes presences in and answers those that are online."""
+    """Takes presences in and answers those that are online. `answered` is called right after each
+    answer: the node knows the time then, and may not listen for long.
+    """
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class PresenceDesk:
         clock_ms: Callable[[], int],
         *,
         heard: Callable[[Presence], None],
+        answered: Callable[[str], None],
         retained_per_second: int = RETAINED_PER_SECOND,
     ) -> None:
         self._session = session
@@ -41,6 +44,7 @@ class PresenceDesk:
         self._metrics = metrics
         self._clock_ms = clock_ms
         self._heard = heard
+        self._answered = answered
         self._pause_s = 1 / retained_per_second
         self._waiting: dict[str, None] = {}
         self._work = asyncio.Event()
@@ -90,6 +94,7 @@ class PresenceDesk:
     def _answer(self, presence: Presence) -> None:
         payload = encode_receipt(self._clock_ms(), presence.hello, presence.log)
         self._session.publish(topic_of(presence.node, "receipts"), payload)
+        self._answered(presence.node)
 
 
 def _to_store(presence: Presence) -> PresenceToStore:

@@ -1,37 +1,97 @@
-"""Rolls a firmware bundle out: one node, then a tenth, then all; stops where a step does not come
-back healthy.
+"""A rollout as an order: one bundle for some nodes, first a few, then a tenth, then all.
 
-It knows the API of the service and nothing of how nodes update: what counts is what they say.
+Here is what it consists of, and the file that keeps it through a restart of the service. It holds
+no secret. `rollout_desk` carries it out.
 """
 
 import asyncio
+import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, Literal, TypeVar
 
-from gateway.firmware.shelf import Offer
-from ingest.errors import PreauError, TransientError
+import msgspec
 
-_LOOK_S: Final = 0.5
-_COMMAND_S: Final = 30.0
+from gateway.atomic_file import write_atomically
+
+FILE_NAME: Final = "rollout.json"
+_log = logging.getLogger(__name__)
+_One = TypeVar("_One")
+
+NodeState = Literal[
+    "waiting",
+    "offered",
+    "taken",
+    "fetching",
+    "trial",
+    "confirmed",
+    "refused",
+    "rolled_back",
+    "away",
+]
+"""`waiting`: left as it is; `offered`: until it says that it takes it; `away`: it did not come or
+did not come back in time. The others are the node's own words."""
+ENDED: Final = frozenset({"confirmed", "refused", "rolled_back", "away"})
 
 
-class RolloutError(TransientError):
-    """A step did not come back healthy: the nodes after it were left as they are."""
+class NodeOrder(msgspec.Struct, kw_only=True):
+    """One node of a rollout. Its command's id is drawn with the order, so that an offer that is
+    repeated after a restart is the same command to the node.
+    """
+
+    node: str
+    command_id: str
+    state: NodeState = "waiting"
+    error: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is to come of this node."""
+        return self.state in ENDED
+
+    @property
+    def problem(self) -> str | None:
+        """Why the rollout ends here, in words."""
+        if not self.has_ended or self.state == "confirmed":
+            return None
+        if self.state == "away":
+            return f"{self.node}: {self.error}"
+        return f"{self.node}: {self.state}, {self.error or 'no reason given'}"
 
 
-class Service(Protocol):
-    """What a rollout asks."""
+class Order(msgspec.Struct, kw_only=True):
+    """A rollout. Times are Unix milliseconds."""
 
-    async def get(self, path: str) -> Any:
-        """The JSON of an address."""
+    id: str
+    bundle: str
+    version: str
+    sha256: str
+    canary: int
+    trial_s: int | None
+    """`None`: as fits the node."""
+    nodes: list[NodeOrder]
+    began_at_ms: int
+    state: Literal["running", "done", "failed", "stopped"] = "running"
+    """`failed`: it ended by itself; `stopped`: on order."""
+    problem: str | None = None
+    ended_at_ms: int | None = None
 
-    async def post(self, path: str, body: dict[str, Any], timeout_s: float) -> Any:
-        """Post JSON; the answer's."""
+    def steps(self) -> list[list[NodeOrder]]:
+        """Its nodes, step by step."""
+        return list(steps(self.nodes, self.canary))
+
+    def end(
+        self, state: Literal["done", "failed", "stopped"], why: str | None, now_ms: int
+    ) -> None:
+        """No node gets it from here on."""
+        left = sum(one.state == "waiting" for one in self.nodes)
+        self.state = state
+        self.problem = f"{why}. {left} nodes were left as they are" if why else None
+        self.ended_at_ms = now_ms
 
 
-def steps(nodes: Sequence[str], canary: int) -> Iterator[list[str]]:
+def steps(nodes: Sequence[_One], canary: int) -> Iterator[list[_One]]:
     """`canary` nodes, then a tenth of all, then the rest."""
     first, tenth = canary, math.ceil(len(nodes) / 10)
     for part in (nodes[:first], nodes[first : first + tenth], nodes[first + tenth :]):
@@ -39,91 +99,22 @@ def steps(nodes: Sequence[str], canary: int) -> Iterator[list[str]]:
             yield list(part)
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """One bundle on its way to nodes. `tell` gets a line for each change of a node."""
-
-    service: Service
-    offer: Offer
-    trial_s: int
-    wait_s: float
-    """How long a step may take, the trial included."""
-    tell: Callable[[str], None]
-
-    async def states(self) -> dict[str, dict[str, Any]]:
-        """What every node says of itself, by id."""
-        found: dict[str, dict[str, Any]] = {}
-        address: str | None = "/api/v1/nodes"
-        while address:
-            page = await self.service.get(address)
-            found |= {node["id"]: node for node in page["nodes"]}
-            address = page["next"]
-        return found
-
-    async def run(self, nodes: Sequence[str], canary: int) -> None:
-        """All steps. Raises `RolloutError` where one fails, and what the service raises."""
-        done = 0
-        for step in steps(nodes, canary):
-            self.tell(f"step: {len(step)} of {len(nodes)} nodes")
-            failed = await self._step(step)
-            if failed:
-                left = len(nodes) - done - len(step)
-                raise RolloutError(
-                    f"stopped: {'; '.join(failed)}. {left} nodes were left as they are"
-                )
-            done += len(step)
-
-    async def _step(self, step: Sequence[str]) -> list[str]:
-        """Offer it to these nodes and wait for all; what went wrong, in words."""
-        failed: list[str] = []
-        waiting: list[_Waiting] = []
-        for node in step:
-            try:
-                waiting.append(_Waiting(node, await self._offer_to(node)))
-            except PreauError as error:
-                failed.append(f"{node}: {error}")
-        deadline = asyncio.get_running_loop().time() + self.wait_s
-        while waiting and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(_LOOK_S)
-            states = await self.states()
-            for one in waiting:
-                one.look(states.get(one.node, {}).get("update") or {}, self.tell)
-            failed += [one.problem for one in waiting if one.problem]
-            waiting = [one for one in waiting if not one.has_ended]
-        return failed + [f"{one.node}: not back within {self.wait_s:g} s" for one in waiting]
-
-    async def _offer_to(self, node: str) -> str:
-        """The id of the command, once the node has taken it. Raises `PreauError`."""
-        body = {
-            "do": "update",
-            "bundle": self.offer.name,
-            "trial_s": self.trial_s,
-            "timeout_s": _COMMAND_S,
-        }
-        reply = await self.service.post(f"/api/v1/nodes/{node}/commands", body, _COMMAND_S)
-        if not reply["ok"]:
-            raise RolloutError(f"refused, {reply['error']}")
-        return str(reply["id"])
+_decoder: Final = msgspec.json.Decoder(Order)
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A node that has taken the command, until it says how it went."""
+async def save_order(folder: Path, order: Order) -> None:
+    """Put it in the place of the one before, as it is now. Raises `ConfigurationError`."""
+    content = msgspec.json.encode(order)
+    await asyncio.to_thread(write_atomically, folder / FILE_NAME, content)
 
-    node: str
-    command_id: str
-    state: str | None = None
-    problem: str | None = None
 
-    @property
-    def has_ended(self) -> bool:
-        return self.state in {"confirmed", "refused", "rolled_back"}
-
-    def look(self, update: dict[str, Any], tell: Callable[[str], None]) -> None:
-        # What it says of an earlier update is not meant.
-        if update.get("id") != self.command_id or update["state"] == self.state:
-            return
-        self.state = update["state"]
-        tell(f"{self.node}: {self.state}")
-        if self.state in {"refused", "rolled_back"}:
-            self.problem = f"{self.node}: {self.state}, {update['error'] or 'no reason given'}"
+def load_order(folder: Path) -> Order | None:
+    """The last one, if there was any. One that can't be read is told and goes on nowhere."""
+    file = folder / FILE_NAME
+    try:
+        return _decoder.decode(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        _log.warning("%s can't be read, so no rollout goes on: %s", file, error)
+        return None

@@ -16,6 +16,7 @@ from gateway.certificate_watch import CertificateWatch
 from gateway.changes import Changes
 from gateway.clock import now_ms
 from gateway.control import Control, base_url_of
+from gateway.firmware.offers import Offers
 from gateway.firmware.shelf import Shelf
 from gateway.folding import fold_loop
 from gateway.forwarding import (
@@ -39,6 +40,7 @@ from gateway.nodes import NodeRegistry
 from gateway.presence import PresenceDesk, stored_presences
 from gateway.readers import ReaderPool
 from gateway.retained import RetainedDesk
+from gateway.rollout_desk import Ground, RolloutDesk
 from gateway.settings import Settings
 from gateway.share import ShareKeeper, client_id_of, gateway_name_of, share_of
 from gateway.upkeep import Upkeep
@@ -114,6 +116,7 @@ async def serve(
                 "intake": parts.intake.run_loop(),
                 "presence": parts.desk.answer_loop(),
                 "node_settings": parts.wishes.keep_loop(),
+                "rollout": parts.control.rollouts.run_loop(),
                 "fold": fold_loop(store, writer, parts.metrics),
                 "upkeep": parts.upkeep.run_loop(),
                 "estate": estate.watch_loop(),
@@ -175,8 +178,7 @@ class _Parts:
     intake: Intake
     upkeep: Upkeep
     desk: PresenceDesk
-    commands: CommandDesk
-    retained: RetainedDesk
+    control: Control
     wishes: SettingsDesk
     nodes: NodeRegistry
     latest: LatestReadings
@@ -205,14 +207,16 @@ def _build(
         return declared is not None and declared.removed is not None
 
     retained = RetainedDesk(session, is_removed)
+    commands = CommandDesk(session, nodes, clock_ms)
     desk = PresenceDesk(
         session,
         nodes,
         metrics,
         clock_ms,
         heard=lambda said: retained.heard(said.node, online=said.online),
+        answered=commands.greet,
     )
-    commands = CommandDesk(session, nodes, clock_ms)
+    offers = Offers(Shelf(settings.data.dir), base_url_of(settings))
     may_store = asyncio.Event()
     intake = Intake(
         session=session,
@@ -261,8 +265,23 @@ def _build(
         intake=intake,
         upkeep=upkeep,
         desk=desk,
-        commands=commands,
-        retained=retained,
+        control=Control(
+            commands=commands,
+            retained=retained,
+            offers=offers,
+            rollouts=RolloutDesk(
+                Ground(
+                    folder=settings.data.dir,
+                    commands=commands,
+                    nodes=nodes,
+                    offers=offers,
+                    is_connected=lambda: session.connected,
+                    clock_ms=clock_ms,
+                )
+            ),
+            token=keep_token(settings.data.dir),
+            has_tls=settings.broker.tls_ca is not None,
+        ),
         wishes=SettingsDesk(session, nodes, share.view, share.is_own, settings.data.dir),
         nodes=nodes,
         latest=latest,
@@ -289,14 +308,7 @@ def _web_context(settings: Settings, parts: _Parts) -> WebContext:
         changes=parts.changes,
         health=parts.health,
         metrics=parts.metrics.exposition,
-        control=Control(
-            commands=parts.commands,
-            retained=parts.retained,
-            shelf=Shelf(settings.data.dir),
-            token=keep_token(settings.data.dir),
-            base_url=base_url_of(settings),
-            has_tls=settings.broker.tls_ca is not None,
-        ),
+        control=parts.control,
         clock_ms=parts.clock_ms,
         language=settings.ui.language,
         zone=settings.zone,

@@ -6,19 +6,17 @@ that wait for their receipt. Their past is in their outboxes when they are switc
 
 import asyncio
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 
 from gateway.endpoint import parse_endpoint
-from gateway.mqtt.address import BrokerAddress
 from gateway.running import run_until_stopped
-from gateway.secret_file import read_secret
 from simulators.fill import STEP_S
 from simulators.node import VirtualNode
-from simulators.town import TownRoom, demo_town
+from simulators.target import address_for, check_broker, parse_broker, read_passwords
+from simulators.town import demo_town
 
 _LIVE_INTERVAL_S: Final = 60
 _DAY_S: Final = 86_400
@@ -27,21 +25,31 @@ _MOST_DAYS: Final = 60
 
 
 @click.command(
-    epilog="Example: preau demo-town --broker mosquitto:8883 --tls-ca ca.pem --passwords nodes",
+    epilog="Example: preau demo-town --target mqtts://mosquitto --ca ca.pem --passwords nodes",
     short_help="Have a simulated town report to a broker.",
 )
-@click.option("--broker", required=True, metavar="HOST:PORT", help="Where the broker is.")
 @click.option(
+    "--target",
+    "--broker",
+    "target",
+    required=True,
+    metavar="mqtt[s]://[USER@]HOST[:PORT]",
+    help="Where the broker is; HOST:PORT is enough. The password of USER, if all nodes share that "
+    "account, in PREAU_SIMULATE_PASSWORD.",
+)
+@click.option(
+    "--ca",
     "--tls-ca",
+    "ca",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The certificate that signed the broker's; given, the nodes use TLS.",
+    help="The certificate that signed the broker's; given, the nodes use TLS. With mqtts:// alone "
+    "the system's authorities are trusted.",
 )
 @click.option(
     "--passwords",
-    required=True,
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Holds NODE.password for each node, as `preau broker config` writes them.",
+    help="An account for each node: holds NODE.password, as `preau broker config` writes them.",
 )
 @click.option(
     "--days",
@@ -50,20 +58,25 @@ _MOST_DAYS: Final = 60
     show_default=True,
     help="Days of the past that the nodes hold when they are switched on, at most 60.",
 )
-def command(broker: str, tls_ca: Path | None, passwords: Path, days: float) -> None:
+def command(target: str, ca: Path | None, passwords: Path | None, days: float) -> None:
     """Switch on the twelve nodes of the demo town, until Ctrl-C or SIGTERM."""
-    endpoint = parse_endpoint(broker)
-    place = BrokerAddress(endpoint.host, endpoint.port, ca=tls_ca)
-    # Once, and now: else each node would tell of a CA that can't be used, again and again.
-    place.tls_context()
-    nodes = [_node(room, place, passwords) for room in demo_town().rooms]
+    if "://" not in target:
+        target = f"{'mqtt' if ca is None else 'mqtts'}://{parse_endpoint(target)}"
+    broker = parse_broker(target, ca)
+    rooms = demo_town().rooms
+    names = [room.node for room in rooms]
+    secrets = read_passwords(passwords, broker, names)
+    asyncio.run(check_broker(broker, names, secrets))
+    nodes = [
+        VirtualNode(
+            room.node,
+            room.model,
+            address_for(room.node, broker, secrets),
+            interval_s=_LIVE_INTERVAL_S,
+        )
+        for room in rooms
+    ]
     run_until_stopped(_run(nodes, days))
-
-
-def _node(room: TownRoom, place: BrokerAddress, passwords: Path) -> VirtualNode:
-    password = read_secret(passwords / f"{room.node}.password", "--passwords")
-    broker = replace(place, username=room.node, password=password)
-    return VirtualNode(room.node, room.model, broker, interval_s=_LIVE_INTERVAL_S)
 
 
 async def _run(nodes: list[VirtualNode], days: float) -> None:

@@ -10,8 +10,10 @@ import contextlib
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from socket import IPPROTO_TCP, TCP_NODELAY, socket
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from pathlib import Path
+from socket import EAI_NONAME, IPPROTO_TCP, TCP_NODELAY, gaierror, socket
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from paho.mqtt.client import (
     Client,
@@ -34,10 +36,28 @@ _CONNECT_TIMEOUT_S: Final = 5.0
 _GOODBYE_TIMEOUT_S: Final = 1.0
 _KEEPALIVE_S: Final = 60
 _BEAT_S: Final = 10.0
+# X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL.
+_OTHER_NAMES: Final = frozenset({62, 64})
+# MQTT 5's codes, in which paho tells those of 3.1.1 too: version, client id, password, rights.
+_REFUSED_FOR_GOOD: Final = range(132, 136)
+
+Refusal = Literal["authority", "name", "not_tls", "silent", "account", "no_host"]
 
 
 class BrokerAwayError(TransientError):
     """The broker can't be reached, refuses, or the connection has ended."""
+
+
+class BrokerRefusesError(BrokerAwayError):
+    """There is a broker, or none of that name, and trying again will hardly help.
+
+    `why` tells by what: `silent` is one that ends a plain connection without an answer. For a node
+    it is away like any other.
+    """
+
+    def __init__(self, text: str, why: Refusal) -> None:
+        super().__init__(text)
+        self.why: Refusal = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +68,41 @@ class Will:
     payload: bytes
 
 
+class Connection(Protocol):
+    """What a node's session needs of its way to the broker. Methods belong to the loop's thread."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the broker has accepted us and the connection still stands."""
+        ...
+
+    async def open(self) -> None:
+        """Connect. Raises `BrokerAwayError`."""
+        ...
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """Ask for topics at QoS 1."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Send at QoS 1, once; what is not delivered is forgotten here."""
+        ...
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection without a goodbye."""
+        ...
+
+
 class NodeConnection:
     """A clean session from CONNECT to its end. All methods belong to the loop's thread.
 
     `on_message(topic, payload)` and `on_end()` are called from the loop and must not raise.
+    `in_flight` is how many messages may wait for the broker's acknowledgement at once; 0 for
+    as many as there are packet identifiers.
     """
 
     def __init__(
@@ -59,9 +110,10 @@ class NodeConnection:
         address: BrokerAddress,
         client_id: str,
         *,
-        will: Will,
+        will: Will | None,
         on_message: Callable[[str, bytes], None],
         on_end: Callable[[], None],
+        in_flight: int = 20,
     ) -> None:
         self._address = address
         self._on_message = on_message
@@ -81,10 +133,12 @@ class NodeConnection:
             reconnect_on_failure=False,
         )
         self._client.connect_timeout = _CONNECT_TIMEOUT_S
-        self._client.will_set(will.topic, will.payload, qos=1, retain=True)
+        self._client.max_inflight_messages_set(in_flight)
+        if will is not None:
+            self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         if address.password is not None:
             self._client.username_pw_set(address.username or client_id, address.password)
-        tls = address.tls_context()
+        tls = _tls_context(address.ca, _changed_ns(address.ca), tls=address.tls)
         if tls is not None:
             self._client.tls_set_context(tls)
 
@@ -109,8 +163,7 @@ class NodeConnection:
             raise
         except (OSError, TimeoutError, BrokerAwayError) as error:
             self.abort()
-            reason = str(error) or "no answer in time"
-            raise BrokerAwayError(f"broker {self._address}: {reason}") from error
+            raise _explained(error, self._address) from error
 
     def subscribe(self, filters: Sequence[str]) -> None:
         """Ask for topics at QoS 1."""
@@ -191,9 +244,9 @@ class NodeConnection:
             connecting.exception()
         self.abort()
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, error: BrokerAwayError) -> None:
         if not self._accepted.done():
-            self._accepted.set_exception(BrokerAwayError(reason))
+            self._accepted.set_exception(error)
             # Whoever waited for it may have been cancelled.
             self._accepted.exception()
 
@@ -208,7 +261,11 @@ class NodeConnection:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._refuse(f"the broker refuses: {reason}")
+            words = f"the broker refuses: {reason}"
+            is_final = reason.value in _REFUSED_FOR_GOOD
+            self._refuse(
+                BrokerRefusesError(words, "account") if is_final else BrokerAwayError(words)
+            )
         elif not self._accepted.done():
             self._accepted.set_result(None)
 
@@ -220,7 +277,11 @@ class NodeConnection:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self._refuse(f"the connection broke: {reason}")
+        if self._address.ca is None and not self._address.tls:
+            words = "it ends the connection without an answer"
+            self._refuse(BrokerRefusesError(words, "silent"))
+        else:
+            self._refuse(BrokerAwayError(f"the connection broke: {reason}"))
         self._end()
 
     def _handle_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
@@ -247,3 +308,39 @@ class NodeConnection:
 
     def _handle_no_more_write(self, _client: Client, _userdata: object, sock: "SocketLike") -> None:
         self._loop.remove_writer(sock)
+
+
+def _changed_ns(ca: Path | None) -> int:
+    """When the file of an authority was last written; 0 where that can't be told."""
+    try:
+        return 0 if ca is None else ca.stat().st_mtime_ns
+    except OSError:
+        # Reading it will say what is wrong.
+        return 0
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca: Path | None, _changed_ns: int, *, tls: bool) -> ssl.SSLContext | None:
+    """One for all nodes: the system's authorities are half a megabyte."""
+    return BrokerAddress(ca=ca, tls=tls).tls_context()
+
+
+def _explained(error: Exception, address: BrokerAddress) -> BrokerAwayError:
+    """What has kept a connection from being opened, in words for whoever named the broker."""
+    why: Refusal
+    match error:
+        case ssl.SSLCertVerificationError() if error.verify_code in _OTHER_NAMES:
+            why, words = "name", f"its certificate is not for {address.host!r}"
+        case ssl.SSLCertVerificationError():
+            why, words = "authority", f"its certificate is not trusted ({error.verify_message})"
+        case ssl.SSLError():
+            why, words = "not_tls", f"it does not speak TLS there ({error.reason})"
+        case ConnectionResetError() if address.tls:
+            why, words = "not_tls", "it ends the connection when TLS begins"
+        case gaierror() if error.errno == EAI_NONAME:
+            why, words = "no_host", "no host has that name"
+        case BrokerRefusesError():
+            why, words = error.why, str(error)
+        case _:
+            return BrokerAwayError(f"broker {address}: {str(error) or 'no answer in time'}")
+    return BrokerRefusesError(f"broker {address}: {words}", why)

@@ -28,6 +28,7 @@ from simulators.room import RoomSource
 from simulators.seeds import Integers
 from simulators.sensors import USUAL, Sensors
 from simulators.session import NodeSession, NodeState, Pace
+from simulators.shared import SharedSession
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ class VirtualNode:
     and its clock.
 
     Where `measures_from_ms` is given it measures only when `measure_until` tells it to, from then
-    on, and says that it was `shift_ms` later: a winter may be played now. A battery node is never
+    on, and says that it was `shift_ms` later: a winter may be played now. With `shared` it has no
+    session of its own, and so no will. A battery node is never
     started: it lives when `wake` is called.
     """
 
@@ -68,6 +70,7 @@ class VirtualNode:
         seed: int | str = 0,
         measures_from_ms: int | None = None,
         shift_ms: int = 0,
+        shared: SharedSession | None = None,
     ) -> None:
         self._pace = pace or Pace()
         self.node = node
@@ -92,6 +95,7 @@ class VirtualNode:
             fault for fault in faults if isinstance(fault, WrongClock) and fault.node == node
         ]
         self._broker = broker
+        self._shared = shared
         self._clock = clock
         self._wake = asyncio.Event()
         self._session: NodeSession | None = None
@@ -121,6 +125,17 @@ class VirtualNode:
     def resent(self) -> int:
         """How many times a pack was sent again."""
         return self.outbox.resent
+
+    @property
+    def numbered(self) -> dict[str, list[tuple[int, int]]]:
+        """The numbers of the packs that it has taken, by log, as inclusive ranges."""
+        first = self.next_seq - self.taken
+        return {self.log: [(first, self.next_seq - 1)]} if self.taken else {}
+
+    @property
+    def settled(self) -> dict[str, list[tuple[int, int]]]:
+        """The same of those whose receipt it has; which these are it counts only."""
+        return {self.log: [(1, self.receipted)]} if self.receipted else {}
 
     @property
     def connected(self) -> bool:
@@ -178,6 +193,11 @@ class VirtualNode:
                 await task
 
     @property
+    def has_power(self) -> bool:
+        """Whether nobody has cut its power."""
+        return not self.state.cut_off
+
+    @property
     def is_linked(self) -> bool:
         """Whether it has a network."""
         return self._linked.is_set()
@@ -201,12 +221,14 @@ class VirtualNode:
         """Take all packs that are due up to then, and return how many.
 
         Only for a node that was made with `measures_from_ms`; until when it has measured it
-        remembers.
+        remembers. Without power it takes none.
         """
         if self._measured_ms is None:
             raise RuntimeError(f"node {self.node} measures by its own clock")
         due = self.due_between(self._measured_ms, until_ms)
         self._measured_ms = max(self._measured_ms, until_ms)
+        if not self.has_power:
+            return 0
         if due:
             for at_ms, readings in zip(due, self._read(due), strict=True):
                 self._take(at_ms, readings)
@@ -294,6 +316,7 @@ class VirtualNode:
             pace=self._pace,
             clock=self._clock,
             next_wake_s=next_wake_s,
+            shared=self._shared,
         )
 
     def _note(self, error: str) -> None:

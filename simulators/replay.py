@@ -25,6 +25,8 @@ from simulators.room import RoomState
 from simulators.scenario.cast import BRISK, Cast, Stand
 from simulators.scenario.load import script_of
 from simulators.scenario.script import Scenario
+from simulators.shared import SharedSession
+from simulators.target import address_for
 from simulators.town import demo_town
 
 _MOST_READINGS: Final = 20_000_000
@@ -56,6 +58,7 @@ class RecordedNode(VirtualNode):
         clock: Callable[[], float],
         shift_ms: int,
         is_brisk: bool,
+        shared: SharedSession | None = None,
     ) -> None:
         super().__init__(
             node,
@@ -66,6 +69,7 @@ class RecordedNode(VirtualNode):
             clock=clock,
             measures_from_ms=begin_ms,
             shift_ms=shift_ms,
+            shared=shared,
         )
         self._recording = recording
         self._instants = list(recording)
@@ -93,18 +97,21 @@ class RecordedCast(Cast):
         clock: Callable[[], float],
         *,
         shift_ms: int = 0,
+        passwords: Mapping[str, str] | None = None,
     ) -> list[VirtualNode]:
         """The nodes, not yet started."""
+        shared = SharedSession(broker) if scenario.head.sessions == "shared" else None
         return [
             RecordedNode(
                 node,
                 recording,
-                broker,
+                address_for(node, broker, passwords),
                 log=log_of(node, scenario.seed, scenario.begin_ms + shift_ms),
                 begin_ms=scenario.begin_ms,
                 clock=clock,
                 shift_ms=shift_ms,
                 is_brisk=scenario.head.speed != 1,
+                shared=shared,
             )
             for node, recording in self.recordings.items()
         ]

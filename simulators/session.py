@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from gateway.mqtt.address import BrokerAddress
 from ingest.topics import TO_NODES, topic_of
-from simulators.mqtt import NodeConnection, Will
+from simulators.mqtt import Connection, NodeConnection, Will
 from simulators.outbox import Outbox, Repeats
 from simulators.sensors import CHIPS
+from simulators.shared import SharedLine, SharedSession
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class NodeState:
 class NodeSession:
     """A session to be run once. `wake` is set by whoever puts a pack into the outbox.
 
+    It has a connection of its own, or takes part in a `shared` one.
+
     With `next_wake_s` it is that of a battery node: it ends once the outbox is empty or no receipt
     has come for a while, and its goodbye says when the node wakes again.
     """
@@ -73,6 +76,7 @@ class NodeSession:
         pace: Pace,
         clock: Callable[[], float],
         next_wake_s: int | None = None,
+        shared: SharedSession | None = None,
     ) -> None:
         self._next_wake_s = next_wake_s
         self._awake_until_s = 0.0
@@ -89,13 +93,19 @@ class NodeSession:
         self._presence_wait_s = pace.presence_first_s
         self._reply: dict[str, Any] | None = None
         self._inbox: deque[tuple[str, bytes]] = deque()
-        self._connection = NodeConnection(
-            broker,
-            state.node,
-            will=Will(self._topic("presence"), self._offline()),
-            on_message=self._hear,
-            on_end=wake.set,
-        )
+        self._connection: Connection
+        if shared is not None:
+            self._connection = SharedLine(
+                shared, state.node, on_message=self._hear, on_end=wake.set
+            )
+        else:
+            self._connection = NodeConnection(
+                broker,
+                state.node,
+                will=Will(self._topic("presence"), self._offline()),
+                on_message=self._hear,
+                on_end=wake.set,
+            )
 
     async def run(self) -> None:
         """Connect, and serve until the connection ends or a restart is asked for.

@@ -46,12 +46,29 @@ class SpeedType(click.ParamType[object]):
     help="So many nodes; beyond those of the estate in copies of its rooms.",
 )
 @click.option("--speed", type=SpeedType(), help="full, or a number: 1 is as in life.")
+@click.option(
+    "--shared-session",
+    is_flag=True,
+    help="All nodes in one MQTT session, for load beyond the limit of connections; without wills.",
+)
 @click.option("--short", is_flag=True, help="The short form, for tests.")
 @click.option(
     "--target",
-    metavar="mqtt://[USER@]HOST[:PORT]",
-    help="Play against this broker and whoever listens there; its password in "
-    "PREAU_SIMULATE_PASSWORD.",
+    metavar="mqtt[s]://[USER@]HOST[:PORT]",
+    help="Play against this broker and whoever listens there; mqtts:// is over TLS; the password "
+    "of USER in PREAU_SIMULATE_PASSWORD.",
+)
+@click.option(
+    "--ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With mqtts://: the certificate that signed the broker's; the system's if left out.",
+)
+@click.option(
+    "--passwords",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --target: an account for each node; holds NODE.password, as `preau broker config` "
+    "writes them.",
 )
 @click.option(
     "--page",
@@ -74,6 +91,12 @@ class SpeedType(click.ParamType[object]):
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write JUnit's XML here.",
+)
+@click.option(
+    "--list-nodes",
+    "lists_nodes",
+    is_flag=True,
+    help="Tell the ids of its nodes, and play nothing: for an estate, and accounts at a broker.",
 )
 @click.option("--list", "lists", is_flag=True, help="Tell which scenarios come with Préau.")
 @json_option

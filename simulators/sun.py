@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import sg2
 
 from simulators.seeds import Floats
 
-_J2000_UNIX_S: Final = 946_728_000.0
 _DAY_S: Final = 86_400.0
 _SOLAR_CONSTANT_W_M2: Final = 1361.0
 _GROUND_ALBEDO: Final = 0.2
@@ -38,31 +38,16 @@ class Light:
 
 
 def sun_position(unix_s: Floats, latitude_deg: float, longitude_deg: float) -> SunPosition:
-    """The sun as seen from a place, without refraction, to 0.02° between 1950 and 2050.
+    """The sun as seen from sea level at a place, without refraction, between 1980 and 2100.
 
-    Low-precision formulas of the Astronomical Almanac, as in Michalsky, Solar Energy 40 (1988) 227.
+    SG2 of Blanc and Wald, Solar Energy 86 (2012) 3072, by its authors' library: to 0.005°.
     """
-    days = (unix_s - _J2000_UNIX_S) / _DAY_S
-    mean_longitude = 280.460 + 0.9856474 * days
-    anomaly = np.radians(357.528 + 0.9856003 * days)
-    longitude = np.radians(mean_longitude + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly))
-    obliquity = np.radians(23.439 - 4e-7 * days)
-    ascension = np.arctan2(np.cos(obliquity) * np.sin(longitude), np.cos(longitude))
-    declination = np.arcsin(np.sin(obliquity) * np.sin(longitude))
-    # Greenwich sidereal time at 0 h is 6.697375 + 0.0657098242 n hours; UT follows from `days`.
-    hours = (unix_s % _DAY_S) / 3600
-    sidereal_deg = 15 * (6.697375 + 0.0657098242 * days + hours) + longitude_deg
-    hour_angle = np.radians(sidereal_deg) - ascension
-    latitude = np.radians(latitude_deg)
-    elevation = np.arcsin(
-        np.sin(declination) * np.sin(latitude)
-        + np.cos(declination) * np.cos(latitude) * np.cos(hour_angle)
-    )
-    from_south = np.arctan2(
-        np.sin(hour_angle),
-        np.cos(hour_angle) * np.sin(latitude) - np.tan(declination) * np.cos(latitude),
-    )
-    return SunPosition(elevation, (from_south + np.pi) % (2 * np.pi))
+    sun = sg2.sun_position(
+        [[longitude_deg, latitude_deg, 0.0]],
+        np.round(unix_s * 1000).astype("datetime64[ms]"),
+        ["topoc.gamma_S0", "topoc.alpha_S"],
+    ).topoc
+    return SunPosition(sun.gamma_S0[0], sun.alpha_S[0])
 
 
 def light(unix_s: Floats, sun: SunPosition, cloud: Floats) -> Light:

@@ -25,8 +25,8 @@ class FlashedBoard(VirtualBoard):
         self.image = directory.absolute() / "flash.bin"
         self.image.write_bytes(image)
 
-    def _environment(self, program: Program, powered_s: float, cause: int) -> dict[str, str]:
-        environment = super()._environment(program, powered_s, cause)
+    def _environment(self, program: Program, powered_s: float) -> dict[str, str]:
+        environment = super()._environment(program, powered_s)
         environment["MICROPYPATH"] = f"{_ROM}:{program.stand_ins}:.frozen"
         environment["BOARD_FLASH"] = str(self.image)
         environment["BOARD_ROM"] = str(_ROM)

@@ -6,18 +6,22 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from firmware.flasher.board_state import BoardState
+from firmware.flasher.old_outbox import OldOutbox
 from gateway.pki.authority import node_file
+from ingest.store.reader import LogState
 from simulators.board.board import VirtualBoard
 from tests.gateway import Gateway
 from tests.servers import eventually, require_micropython, running
 from tests.town_broker import GATEWAY, TownBroker, TownClient
 
 NODE = "3c71bf4a2b10"
+SPY = "espion"
 PREAU = Path(sys.executable).with_name("preau")
 
 
@@ -38,22 +42,44 @@ class SecureTown:
         self.pid_file = self.broker.folder / "pid"
         self.to_broker = ("--broker", str(self.broker.given), "--pid-file", str(self.pid_file))
 
-    def board(self, folder: Path, node: str = NODE, **config: Any) -> VirtualBoard:
-        """A board that has this node's password."""
+    def board(
+        self,
+        folder: Path,
+        node: str = NODE,
+        *,
+        interval_s: int = 1,
+        port: int | None = None,
+        flashed: Mapping[str, bytes] | None = None,
+        **config: Any,
+    ) -> VirtualBoard:
+        """A board that has this node's password; `port` is the broker's, or leads to it; `flashed`
+        as for `VirtualBoard`.
+        """
         require_micropython()
-        account = {"user": node, "password": self.broker.password(node)}
-        address = {"host": "localhost", "port": self.broker.port, "tls": True, "ca": ["ca.der"]}
+        account: dict[str, Any] = {"user": node, "password": self.broker.password(node)}
+        address = {"host": "localhost", "port": port or self.broker.port, "tls": True}
+        account["ca"] = ["ca.der"]
         board = VirtualBoard(
             node,
             folder,
             ("localhost", self.broker.port),
-            interval_s=1,
+            interval_s=interval_s,
+            flashed=flashed,
             extra_config={"broker": address | account} | config,
         )
         board.flash.mkdir(parents=True)
         trusted = node_file(self.broker.folder / "preau-pki")
         (board.flash / "ca.der").write_bytes(trusted.read_bytes())
         return board
+
+    @contextmanager
+    def spy(self, *topics: str) -> Iterator[TownClient]:
+        """A client with an account of its own that hears what nodes say."""
+        gateways = ("--gateway", GATEWAY, "--gateway", SPY)
+        self.broker.configure(*gateways, "--pid-file", str(self.pid_file))
+        with TownClient(self.broker, SPY, self.broker.password(SPY)).connected(SPY) as spy:
+            spy.subscribe(*topics)
+            yield spy
 
     def popen(self, *arguments: str) -> subprocess.Popen[str]:
         """A command that goes on by itself, both its outputs in one pipe."""
@@ -93,6 +119,33 @@ class SecureTown:
         nodes = (await self.gateway.get("/api/v1/nodes"))["nodes"]
         return any(one["id"] == node and one["online"] and one["latest"] for one in nodes)
 
+    async def holds_each_pack_once(self, board: VirtualBoard | None = None) -> int:
+        """Now that the node is silent: each number that was given is in the store, under a time of
+        its own, or waits on the flash of `board`; the audit says so too. How many are stored.
+        """
+
+        async def are_as_many() -> bool:
+            (log,) = await self.logs()
+            stored = [one for one in self.gateway.stored(NODE) if one[0] == "temperature"]
+            return len(stored) == log.received.count()
+
+        # Every pack carries one; the store has a key once. The last may still be on their way.
+        await eventually(are_as_many, what="there are not as many readings as packs")
+        (log,) = await self.logs()
+        received = {seq for first, last in log.received for seq in range(first, last + 1)}
+        given = received | (numbers_waiting(board) if board else set())
+        assert given == set(range(1, len(given) + 1)), log
+        with self.gateway.reader() as reader:
+            assert reader.dead_letters(limit=1) == []
+        told = await self.preau("audit")
+        assert "0 lost by their nodes, 0 missing" in told, told
+        return len(received)
+
+    async def logs(self, node: str = NODE) -> list[LogState]:
+        """What is known of the node's logs."""
+        with self.gateway.reader() as reader:
+            return [log for log in reader.logs() if log.node == node]
+
     async def misses_nothing(self, node: str = NODE) -> None:
         """All that the node has numbered up to now arrives, in one log, and nothing was let go."""
         with self.gateway.reader() as reader:
@@ -116,6 +169,14 @@ async def secure_town(folder: Path, *nodes: str) -> AsyncIterator[SecureTown]:
         with running(town.gateway):
             await eventually(town.gateway.is_well, what="the gateway is not connected")
             yield town
+
+
+def numbers_waiting(board: VirtualBoard) -> set[int]:
+    """Of the packs without receipt on its flash, as the node's own code reads them."""
+    folder = board.flash / "packs"
+    packs = {f"packs/{file.name}": file.read_bytes() for file in folder.iterdir()}
+    with OldOutbox(board.node, BoardState({}, packs)) as outbox:
+        return {pack.seq for pack in outbox.waiting()}
 
 
 def password_of(board: VirtualBoard) -> str:

@@ -59,7 +59,7 @@ def build_bundle(sources: Path = SOURCES, *, force: bool = False) -> Bundle:
             for name, text in _compact(texts).items()
             if name.as_posix() not in ROOT_SOURCES
         }
-    release = replace(_release(sources), mpy=_byte_code_of(files), force=force)
+    release = replace(release_of(sources), mpy=_byte_code_of(files), force=force)
     return make_bundle(release, files)
 
 
@@ -106,7 +106,10 @@ def _byte_code_of(files: dict[str, bytes]) -> int:
     return versions.pop()
 
 
-def _release(sources: Path) -> Release:
+def release_of(sources: Path) -> Release:
+    """What `release.py` of these sources says, the version of the byte code apart (0). Raises
+    `BundleError` where it does not say it.
+    """
     try:
         values = _constants(sources / "release.py")
         return Release(

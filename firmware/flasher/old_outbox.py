@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from firmware.flasher import node_outbox
 from firmware.flasher.board_state import PACKS, BoardState
-from firmware.flasher.bundle import SOURCES
+from firmware.flasher.bundle import SOURCES, release_of
 from firmware.flasher.errors import FlashError
 
 _OUTBOX_BYTES: Final = 512 * 1024
@@ -70,15 +70,17 @@ class OldOutbox:
         return Path(self._scratch.name) / PACKS.rstrip("/")
 
     def _require_format(self) -> None:
-        """The node's code would begin a new log over segments of a format that it does not know."""
-        written = _format_written()
+        """The node's own code would refuse them too, in its own words."""
+        oldest, written = release_of(SOURCES).outbox
         for path, content in self._before.items():
-            found = content[: len(written)]
-            is_segment = path.removeprefix(PACKS).isdecimal() and found.startswith(_SEGMENT)
-            if is_segment and found != written:
+            is_segment = path.removeprefix(PACKS).isdecimal() and content.startswith(_SEGMENT)
+            # A format is a digit after that.
+            found = content[len(_SEGMENT)] - ord("0") if len(content) > len(_SEGMENT) else oldest
+            if is_segment and not oldest <= found <= written:
                 raise FlashError(
-                    f"the board's outbox has format {found!r}, this version reads {written!r}: "
-                    "flash it with the version of Préau that wrote it, or give --discard"
+                    f"the board's outbox has format {found}, this version reads {oldest} to "
+                    f"{written}: flash it with the version of Préau that wrote it, or give "
+                    "--discard"
                 )
 
     def _run(self, verb: str, given: str = "") -> str:
@@ -106,9 +108,3 @@ class OldOutbox:
 
 def _pack(found: Mapping[str, Any]) -> WaitingPack:
     return WaitingPack(found["log"], found["seq"], found["pack"].encode())
-
-
-def _format_written() -> bytes:
-    """The format of this version's segments, from the source that writes them."""
-    text = (SOURCES / "outbox.py").read_text(encoding="utf-8")
-    return _SEGMENT + text.partition(f'_MAGIC = const(b"{_SEGMENT.decode()}')[2][:1].encode()

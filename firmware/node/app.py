@@ -36,7 +36,15 @@ _PERFORM_TRIES = const(5)
 
 # Names are never given back: MicroPython keeps them in tables that double. These modules' names
 # come first, while there is a piece of the heap that is large enough.
-_NAMED_EARLY = ("known_time", "joining", "mqtt_open", "presence", "command_log", "commands")
+_NAMED_EARLY = (
+    "known_time",
+    "joining",
+    "connecting",
+    "mqtt_open",
+    "presence",
+    "command_log",
+    "commands",
+)
 
 # Not "outbox": beside `outbox.mpy` a folder of that name would be imported instead of it.
 _PACKS = const("packs")
@@ -125,9 +133,6 @@ class App:
         async with self.bus_lock:
             stamp, rtc_s = self._stamp()
             readings = await self.sensors.measure(rtc_s)
-            # Within the lock: there is no room for this and a calibration at once.
-            if self.light:
-                self.light.show(self.sensors.co2_ppm, self.clock.now())
         if self.sensors.changed:
             self.sensors.changed = False
             self.session.changed()
@@ -135,6 +140,10 @@ class App:
         self._cycle += 1
         if readings:
             self._take(stamp + b"".join(pack.encode_reading(*reading) for reading in readings))
+        if self.light:
+            # Once the readings are safe, and not beside a calibration, for which there is no room.
+            async with self.bus_lock:
+                self.light.show(self.sensors.co2_ppm, self.clock.now())
 
     def _stamp(self):
         """The head of a pack taken now, and the RTC second it tells."""
@@ -213,9 +222,8 @@ class App:
             asyncio.create_task(seldom.load("guard").watch(self))  # noqa: RUF006 - it holds itself
         if self.settings.ntp:
             tasks.append(seldom.load("ntp").ask_until_known(self))
-        configured = self.settings.wifi and self.settings.brokers[0].get("host")
-        if not configured or self.settings.button is not None:
-            tasks.append(seldom.load("setup_asked").wait(self, not configured))
+        if not self.settings.configured or self.settings.button is not None:
+            tasks.append(seldom.load("setup_asked").wait(self))
         await asyncio.gather(*tasks)
 
 
@@ -223,6 +231,8 @@ def _name_early():
     # Apart from `main`, which stays for ever with the last of them in its frame.
     for name in _NAMED_EARLY:
         seldom.load(name)
+    # The part with the streams stays, and is otherwise loaded when first connecting.
+    asyncio.open_connection  # noqa: B018
 
 
 def main():

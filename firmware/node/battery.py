@@ -2,10 +2,9 @@
 
 RTC memory holds, behind the clock's part, only what the next wake needs: how many samples since the
 radio was on, failures in a row, and what joins the network faster. It has a checksum: after a loss
-of power there is garbage. Readings lie on flash.
+of power there is garbage. Readings lie on flash. What is done on the air is `battery_radio`.
 """
 
-import asyncio
 import binascii
 import os
 import struct
@@ -14,21 +13,16 @@ import time
 import machine
 import seldom
 from clock import MEMORY_SIZE
-from diary import note
 from micropython import const
 
-# Magic, samples since the radio was on, failures in a row, BSSID, SSID, four addresses.
+# Magic, samples since the radio was on, failures in a row and whether the button was held, BSSID,
+# SSID, four addresses.
 _MEMORY = const("<4sBB6sB32s16s")
 _MAGIC = const(b"PRB1")
 _SIZE = const(61)
 _WATCHDOG_MS = const(120_000)
-_RADIO_MAX_MS = const(30_000)
-# How long the answer to presence or the next receipt may take.
-_RECEIPT_MS = const(2_000)
-# A command comes right after the presence that asks for it.
-_LINGER_MS = const(500)
-_GOODBYE_MS = const(1_000)
 _FAILURES_MAX = const(4)
+_HELD = const(0x80)
 
 
 def _restore():
@@ -60,95 +54,37 @@ def _keep(samples: int, failures: int, cached):
     memory(bytes(memory()[:MEMORY_SIZE]) + data + struct.pack("<I", binascii.crc32(data)))
 
 
+def _forget(held: bool):
+    _keep(255, _HELD if held else 0, None)
+
+
 async def wake(app, started_ms):
     """One wake of `app`; ends in deep sleep."""
     # Not fed while all is well: a wake is over long before.
     app.watchdog = machine.WDT(timeout=_WATCHDOG_MS)
     settings = app.settings
-    samples, failures, app.link.cached = _restore() or [255, 0, None]
+    restored = _restore()
+    samples, failures, app.link.cached = restored or [255, 0, None]
+    held = failures & _HELD > 0
+    failures &= _HELD - 1
     await app.sample()
     samples += 1
     in_folders = "slot.json" in os.listdir()
     if in_folders:
         await seldom.wait("battery_slots", "begin", app)
+    if not settings.configured or settings.button is not None:
+        held = await seldom.wait("battery_setup", "look", app, not restored, held, _forget)
     session_s = 0
     # A network that is not there costs more than all the rest: it is tried less and less often.
-    if samples >= settings.wifi_every << failures:
+    if settings.configured and samples >= settings.wifi_every << failures:
         on_ms = time.ticks_ms()
-        served = await _radio(app, started_ms, in_folders)
+        served = await seldom.wait("battery_radio", "send", app, started_ms, in_folders)
         if served:
             session_s = 1 + time.ticks_diff(time.ticks_ms(), on_ms) // 1000
         failures = 0 if served else min(failures + 1, _FAILURES_MAX)
         samples = 0
-    _keep(samples, failures, app.link.cached)
+    _keep(samples, failures | (_HELD if held else 0), app.link.cached)
     if in_folders and seldom.run("battery_slots", "rest", session_s):
         machine.reset()
     awake_ms = time.ticks_diff(time.ticks_ms(), started_ms)
     machine.deepsleep(max(1000, settings.interval_s * 1000 - awake_ms))
-
-
-async def _radio(app, started_ms, in_folders) -> bool:
-    """Sends what there is; whether the gateway answered. Bounded, whatever happens."""
-    link, session = app.link, app.session
-    on_ms = time.ticks_ms()
-    attempt = asyncio.create_task(link.attempt())
-    try:
-        await _until_done(app, attempt, on_ms)
-        client = link.client
-        if client and in_folders:
-            await seldom.wait("battery_slots", "tell", app)
-        if client:
-            await _say_asleep(app, client, started_ms, on_ms)
-        _remember_network(link)
-    except Exception as error:  # Whatever it is, the node sleeps and tries again.
-        note("battery:", repr(error))
-    attempt.cancel()
-    try:
-        await asyncio.wait_for_ms(attempt, _GOODBYE_MS)
-    except (asyncio.CancelledError, asyncio.TimeoutError):
-        pass
-    served = session.served
-    link.wlan.active(False)
-    return served
-
-
-async def _say_asleep(app, client, started_ms, on_ms):
-    """The last presence, and goodbye to the broker: else it would send the will."""
-    now_s, now_ms = app.clock.now(), time.ticks_ms()
-    awake_ms, radio_ms = time.ticks_diff(now_ms, started_ms), time.ticks_diff(now_ms, on_ms)
-    next_wake = now_s + app.settings.interval_s * app.settings.wifi_every if now_s else None
-    said = seldom.run("presence", "encode_asleep", app.session.hello, next_wake, awake_ms, radio_ms)
-    await app.session.farewell(client, said)
-    await client.drained()
-    app.link.leaving = True
-    await client.close()
-
-
-async def _until_done(app, attempt, on_ms):
-    """Returns when all is sent and receipted, or when nothing has come for two seconds."""
-    held = -1
-    moved_ms = on_ms
-    while not attempt.done():
-        await asyncio.sleep_ms(20)
-        now_ms = time.ticks_ms()
-        if time.ticks_diff(now_ms, on_ms) > _RADIO_MAX_MS:
-            note("battery: radio on for too long")
-            return
-        if not app.link.client or app.session.commanded:
-            moved_ms = now_ms
-        elif app.outbox.held != held:
-            held = app.outbox.held
-            moved_ms = now_ms
-        wait_ms = _LINGER_MS if app.session.served and not held else _RECEIPT_MS
-        if time.ticks_diff(now_ms, moved_ms) > wait_ms:
-            return
-
-
-def _remember_network(link):
-    wlan = link.wlan
-    if not wlan.isconnected() or link.cached:
-        return
-    try:
-        link.cached = wlan.config("ssid"), wlan.config("bssid"), wlan.ifconfig()
-    except (OSError, ValueError) as error:
-        note("battery: network:", error)

@@ -9,6 +9,7 @@ import seldom
 from micropython import const
 
 _FETCH_MAX_MS = const(100_000)
+_CONNECT_S = const(60)
 
 
 async def begin(app):
@@ -20,6 +21,12 @@ async def begin(app):
         return
     app.watchdog.feed()
     attempt = asyncio.create_task(app.link.attempt())
+    # There is no room for beginning a session and for what fetches at once.
+    for _ in range(_CONNECT_S):
+        if app.session.served or attempt.done():
+            break
+        await asyncio.sleep_ms(1000)
+    app.watchdog.feed()
     try:
         await asyncio.wait_for_ms(seldom.load("update_fetch").run(app), _FETCH_MAX_MS)
     except asyncio.TimeoutError:

@@ -104,6 +104,8 @@ class Clock:
         self._sleeps = sleeps
         self._base = self._offset = self._synced_s = self._latest_s = self._twice = 0
         self._last_s = 0
+        # The RTC second up to which readings may have been taken.
+        self._stamped_s = -1
         self._hello: str | None = None
         self._presence_ms = time.ticks_ms()
         self._fixed = False
@@ -124,6 +126,7 @@ class Clock:
                 self._latest_s,
                 self._twice,
             ) = struct.unpack(_MEMORY, data)
+            self._stamped_s = self._last_s
         self._tick()
 
     def _tick(self) -> int:
@@ -133,6 +136,7 @@ class Clock:
             self.epoch = self._random_u32() or 1
             self._offset = self._synced_s = 0
             self._base = 0
+            self._stamped_s = -1
             if self._begin:
                 self._base, self._latest_s = self._begin()
             rtc_s = int(time.time()) - self._base
@@ -180,7 +184,9 @@ class Clock:
         if known:
             # It was set back, or this second has its reading: that one keeps the second.
             return pack.encode_head(at_s, self._next_ms())
-        return pack.encode_head_rtc(rtc_s, self.epoch)
+        ms = self._next_ms() if rtc_s <= self._stamped_s else 0
+        self._stamped_s = rtc_s
+        return pack.encode_head(rtc_s, ms, self.epoch)
 
     def _next_ms(self) -> int:
         self._twice = self._twice % 999 + 1

@@ -8,6 +8,7 @@ import machine
 import seldom
 from diary import note
 from drivers import SensorError, place
+from micropython import const
 from senml import number
 from sensing import Sensor
 
@@ -28,6 +29,11 @@ _CHIPS = (
     "contact pin - opening|"
     "motion pin - motion"
 )
+
+_SCD30 = const(0x61)
+
+# They warm up for longer than a wake, or tell what happens between two.
+_AWAKE = const("s8 mhz19 contact motion")
 
 
 def _entries():
@@ -100,7 +106,9 @@ def _open(sensors):
 
 
 def _open_i2c(sensors, wanted):
-    sensors.i2c = seldom.load("i2c_bus").open_bus(wanted)
+    # An SCD30 may still be starting, which takes it up to 2 s, and then does not answer.
+    soft = any(pin.get("chip") == "scd30" for pin in sensors.settings.sensors or ())
+    sensors.i2c, sensors.is_soft = seldom.load("i2c_bus").open_bus(wanted, soft)
 
 
 def _open_wire(sensors, pin):
@@ -116,6 +124,13 @@ def _open_uart(sensors, wanted):
 
 def _add(sensors, known, driver, channel=None, quantity=None):
     if driver.name in sensors.names:
+        return
+    if sensors.settings.life == "battery" and known[0] in _AWAKE.split(" "):
+        if driver.name not in sensors.failing:
+            sensors.failing.append(driver.name)
+            # Not again at each wake.
+            if machine.reset_cause() != machine.DEEPSLEEP_RESET:
+                note(driver.name + ": needs a node that does not sleep")
         return
     warm = known[3][0] == "~"
     outputs = []
@@ -168,6 +183,8 @@ def _on_i2c(sensors, known, make, address: int, single: bool = False):
     if sensors.i2c is None:
         raise ValueError("no i2c")
     if known[0] == "scd4x":
+        # Periodic measurement would be started, and thrown away, at each wake.
+        single = single or sensors.settings.life == "battery"
         return make(sensors.i2c, address, single, machine.reset_cause() == machine.PWRON_RESET)
     return make(sensors.i2c, address)
 
@@ -196,6 +213,8 @@ async def _scan_i2c(sensors):
         note("I2C scan failed:", error)
         sensors.incomplete = True
         return
+    if _SCD30 in present:
+        _slow_down(sensors)
     for known in _entries():
         for address in present:
             if address not in sensors.seen and known in _at(address):
@@ -213,6 +232,16 @@ async def _scan_i2c(sensors):
         else:
             sensors.seen += bytes((address,))
         note("I2C: nothing known answers at 0x{:02x}".format(address))
+
+
+def _slow_down(sensors):
+    """For an SCD30 that answers only now: another bus, on which all chips get drivers anew."""
+    if not sensors.is_soft:
+        sensors.all = [sensor for sensor in sensors.all if "@0x" not in sensor.driver.name]
+        sensors.names = [name for name in sensors.names if "@0x" not in name]
+        sensors.seen = b""
+        bus = seldom.load("i2c_bus")
+        sensors.i2c, sensors.is_soft = bus.open_bus(sensors.settings.i2c, True)
 
 
 async def _identify(sensors, known, address: int):

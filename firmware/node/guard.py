@@ -12,6 +12,7 @@ import seldom
 from micropython import const
 
 _HEALTHY_S = const(600)
+_CONNECT_S = const(60)
 
 
 async def watch(app):
@@ -22,6 +23,7 @@ async def watch(app):
     if limit_s is None:
         return
     if "update.json" in os.listdir():
+        await _served(app)
         # It ends with a restart, so there is nothing to watch, and it needs the room.
         app.updating = asyncio.create_task(seldom.load("update_fetch").run(app))
         return
@@ -43,3 +45,13 @@ async def watch(app):
             if tried_s >= limit_s:
                 trial = False
                 seldom.run("verdict", "give_up", "no receipt in {} s of session".format(limit_s))
+
+
+async def _served(app):
+    """Waits for a session: there is no room for beginning one and for what fetches at once. For a
+    minute at most, since the bundle may come where the broker can't be reached.
+    """
+    for _ in range(_CONNECT_S):
+        if app.session.served:
+            return
+        await asyncio.sleep_ms(1000)

@@ -23,19 +23,19 @@ def is_held(config) -> bool:
     return not machine.Pin(config["sda"]).value()
 
 
-def open_bus(config):
-    """The bus of `config` (`id`, `scl`, `sda`, `soft`), freed if need be. It is one in software
-    where that is asked for or an SCD30 answers.
+def open_bus(config, soft: bool):
+    """The bus of `config` (`id`, `scl`, `sda`, `soft`), freed if need be, and whether it is one in
+    software: where `soft` or `config` ask for that, or an SCD30 answers, which needs it.
     """
     if not machine.Pin(config["sda"], machine.Pin.IN, machine.Pin.PULL_UP).value():
         _free(config)
     scl = machine.Pin(config["scl"])
     sda = machine.Pin(config["sda"])
-    if not config.get("soft"):
+    if not (soft or config.get("soft")):
         bus = machine.I2C(config.get("id", 0), scl=scl, sda=sda, freq=_FREQUENCY)
         if _STRETCHES not in bus.scan():
-            return bus
-    return machine.SoftI2C(scl=scl, sda=sda, freq=_SLOW, timeout=_STRETCH_US)
+            return bus, False
+    return machine.SoftI2C(scl=scl, sda=sda, freq=_SLOW, timeout=_STRETCH_US), True
 
 
 def _free(config):

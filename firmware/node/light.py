@@ -33,9 +33,11 @@ class Light:
 
     def __init__(self, settings):
         config = settings.light
+        # Now: hours that can't be read shall not come up in a round of measuring.
+        seldom.run("sensor_settings", "check", config)
         self._settings = settings
-        self._count = max(1, min(_LEDS_MAX, config.get("count", 1)))
-        self._brightness = max(1, min(255, config.get("brightness", _BRIGHTNESS)))
+        self._count = max(1, min(_LEDS_MAX, int(config.get("count", 1))))
+        self._brightness = max(1, min(255, int(config.get("brightness", _BRIGHTNESS))))
         self._leds = neopixel.NeoPixel(machine.Pin(config["pin"], machine.Pin.OUT), self._count)
         self._level = 0
         self._write(0, (0, 0, 0))

@@ -30,9 +30,9 @@ class Link:
     """`session` has `begin`, `topics`, `on_message`, `tasks` and `served` (see `Session`)."""
 
     def __init__(self, settings, node: str, session):
-        self._settings = settings
-        self._node = node
-        self._session = session
+        self.settings = settings
+        self.node = node
+        self.session = session
         self._tried_ms = time.ticks_ms()
         self._starved = 0
         # Which broker is next: the one that served last is asked first.
@@ -41,6 +41,8 @@ class Link:
         # What joins faster after a sleep: see `joining`.
         self.cached = None
         self.leaving = False
+        # While the set-up network is open: see `joining`.
+        self.held = False
         # The one that the broker was given last: see `passwords`.
         self.password: str | None = None
         # The session that stands; None while there is none.
@@ -66,7 +68,7 @@ class Link:
             if self._starved >= _STARVED_MAX:
                 # A heap in pieces stays so: only a restart helps, and costs nothing taken.
                 raise MemoryError("heap")
-            if self._session.served:
+            if self.session.served:
                 wait_ms = _WAIT_FIRST_MS
             await asyncio.sleep_ms(jittered(wait_ms))
             wait_ms = min(wait_ms * 2, _WAIT_MAX_MS)
@@ -83,7 +85,7 @@ class Link:
                 note("link:", error)
         except Exception as error:  # The task's outer edge: a defect must not end it.
             self._defect(error)
-        if not self._session.served:
+        if not self.session.served:
             self._turn += 1
 
     def _defect(self, error):
@@ -94,12 +96,12 @@ class Link:
 
     async def _connected(self):
         """One session, from connecting to the error that ends it."""
-        session = self._session
-        client = Client(self._node, session.on_message, _KEEPALIVE_S)
+        session = self.session
+        client = Client(self.node, session.on_message, _KEEPALIVE_S)
         will = session.begin()
         tasks = []
         try:
-            await seldom.wait("joining", "connect", self, client, will, session.topics)
+            await seldom.wait("connecting", "connect", self, client, will, session.topics)
             client.checked_ms = time.ticks_ms()
             self.client = client
             tasks = [
@@ -123,19 +125,7 @@ class Link:
             client.fail(error)
 
     @property
-    def settings(self):
-        return self._settings
-
-    @property
-    def session(self):
-        return self._session
-
-    @property
-    def node(self) -> str:
-        return self._node
-
-    @property
     def broker(self):
         """The broker whose turn it is, as `config.json` has it."""
-        brokers = self._settings.brokers
+        brokers = self.settings.brokers
         return brokers[self._turn % len(brokers)]

@@ -27,18 +27,18 @@ _ENOENT = const(2)
 _ENOSPC = const(28)
 
 SEGMENT_SIZE = const(4096)
-_HEADER = const("<4sII")  # magic, log, first number; then CRC-32; all of it twice
-_HEADER_SIZE = const(16)
+# Magic, format (a digit), log, first number; then CRC-32; all of it twice.
+_HEADER = const("<3sBII")
 _HEADERS_SIZE = const(32)
-_MAGIC = const(b"PRO2")
+_MAGIC = const(b"PRO")
 _RECORD = const("<HII")  # payload size, number, CRC-32 over log, size, number and payload
 _RECORD_SIZE = const(10)
 PAYLOAD_MAX = const(512)
 
-# Magic, dropped, rejected, log, next number, three cursors, open positions; then those and a
-# CRC-32. In all at most 117 bytes: up to 128 stay in LittleFS's metadata.
-_DONE = const("<4s10IB")
-_DONE_MAGIC = const(b"PRD2")
+# Magic, format, dropped, rejected, log, next number, three cursors, open positions; then those and
+# a CRC-32. In all at most 117 bytes: up to 128 stay in LittleFS's metadata.
+_DONE = const("<3sB10IB")
+_DONE_MAGIC = const(b"PRD")
 _OPEN_MAX = const(16)
 
 
@@ -71,8 +71,8 @@ class Outbox:
         self.open: dict[int, int] = {}
         self._again: list[int] = []
         self.oldest = 1
-        # The last segment of the format before, whose header stands once.
-        self._old = 0
+        # The format to write, and that of the newest segment.
+        self.format = self._begun = 0
         self.log = self.next = 0
         self.dropped = self.rejected = 0
         self.damaged = False
@@ -100,7 +100,7 @@ class Outbox:
         return os.stat(self._path(self.newest))[6] != self._size
 
     def _start(self, segment: int) -> int:
-        return segment * SEGMENT_SIZE + (_HEADERS_SIZE if segment > self._old else _HEADER_SIZE)
+        return segment * SEGMENT_SIZE + _HEADERS_SIZE
 
     def _end(self):
         return [self.newest * SEGMENT_SIZE + self._size, self.next]
@@ -137,7 +137,7 @@ class Outbox:
         if self.damaged:
             self._new_log()
         # A segment stays a byte short of full: its end is a position, and must be its own.
-        elif self._size + _RECORD_SIZE + len(payload) >= SEGMENT_SIZE:
+        elif self._size + _RECORD_SIZE + len(payload) >= SEGMENT_SIZE or self._begun != self.format:
             self._new_segment(self.log, self.next)
         seq = self.next
         size = len(payload)
@@ -162,13 +162,14 @@ class Outbox:
     def _new_segment(self, log: int, first: int):
         if len(self._logs) >= self._segments_max:
             self._drop_oldest()
-        data = struct.pack(_HEADER, _MAGIC, log, first)
+        data = struct.pack(_HEADER, _MAGIC, 48 + self.format, log, first)
         data += struct.pack("<I", binascii.crc32(data))
         with open(self._path(self.newest + 1), "wb") as file:
             file.write(data + data)
             file.flush()
         self._add(log, first)
         self._size = _HEADERS_SIZE
+        self._begun = self.format
         self.log = log
         self.next = first
 
@@ -323,7 +324,9 @@ class Outbox:
                 scan = [position, self.open[position]]
         held = held[:_OPEN_MAX]
         counts = self.dropped, self.rejected, self.log, self.next
-        data = struct.pack(_DONE, _DONE_MAGIC, *counts, *scan, *split, *fresh, len(held))
+        data = struct.pack(
+            _DONE, _DONE_MAGIC, 48 + self.format, *counts, *scan, *split, *fresh, len(held)
+        )
         data += struct.pack("<{}I".format(len(held)), *held)
         with open(self._directory + "/done", "wb") as file:
             file.write(data + struct.pack("<I", binascii.crc32(data)))

@@ -7,23 +7,26 @@ import binascii
 import os
 import struct
 
+import seldom
 from micropython import const
-from outbox import SEGMENT_SIZE
+from outbox import SEGMENT_SIZE, OutboxError
+from release import OUTBOX
 
 _EEXIST = const(17)
 _HEADER_SIZE = const(16)
 _HEADERS_SIZE = const(32)
-_MAGIC = const(b"PRO2")
-# Format 1: one header, the same records; its `done` is not read, which costs repeats.
-_MAGIC_OLD = const(b"PRO1")
-_DONE = const("<4s10IB")
-_DONE_MAGIC = const(b"PRD2")
+_MAGIC = const(b"PRO")
+_DONE = const("<3sB10IB")
+_DONE_MAGIC = const(b"PRD")
 _DONE_HEAD = const(45)
 _OPEN_MAX = const(16)
 
 
 def load(box):
-    """Counts what the segments hold; where nothing usable is there, begins a log."""
+    """Counts what the segments hold; where nothing usable is there, begins a log. Raises
+    OutboxError, and changes nothing, where they are of a format that this version does not read.
+    """
+    box.format = seldom.run("formats", "written", "outbox")
     try:
         os.mkdir(box._directory)
     except OSError as error:
@@ -55,11 +58,13 @@ def _header(box, segment: int):
         header = data[at : at + _HEADER_SIZE]
         if (
             len(header) == _HEADER_SIZE
-            and header[:4] in (_MAGIC, _MAGIC_OLD)
+            and header[:3] == _MAGIC
             and binascii.crc32(header[:12]) == struct.unpack_from("<I", header, 12)[0]
         ):
-            if header[:4] == _MAGIC_OLD:
-                box._old = segment
+            # Taken for damage it would be given up, and the version that wrote it can come back.
+            box._begun = header[3] - 48
+            if not OUTBOX[0] <= box._begun <= OUTBOX[1]:
+                raise OutboxError("{} is of format {}".format(box._path(segment), box._begun))
             return struct.unpack_from("<II", header, 4)
     return 0, 0
 
@@ -122,14 +127,14 @@ def _load_done(box, torn: int):
     done = _read_done(box)
     if not done:
         return
-    _, box.dropped, box.rejected, log, following = done[:5]
-    box._scan = _cursor(box, *done[5:7])
-    _count_gone(box, log, *done[5:7])
+    box.dropped, box.rejected, log, following = done[:4]
+    box._scan = _cursor(box, *done[4:6])
+    _count_gone(box, log, *done[4:6])
     box._fresh = box._scan
-    if done[7] > box._scan[0]:
-        box._split = _cursor(box, *done[7:9])
-        box._fresh = _cursor(box, *done[9:11])
-    _end_log(box, log, following - torn, done[6])
+    if done[6] > box._scan[0]:
+        box._split = _cursor(box, *done[6:8])
+        box._fresh = _cursor(box, *done[8:10])
+    _end_log(box, log, following - torn, done[5])
 
 
 def _end_log(box, log: int, following: int, seq: int):
@@ -181,12 +186,13 @@ def _read_done(box):
         return None
     if (
         len(data) < _DONE_HEAD + 4
-        or data[:4] != _DONE_MAGIC
+        or data[:3] != _DONE_MAGIC
+        or not OUTBOX[0] <= data[3] - 48 <= OUTBOX[1]
         or binascii.crc32(data[:-4]) != struct.unpack_from("<I", data, len(data) - 4)[0]
     ):
         return None
-    done = struct.unpack_from(_DONE, data)
-    for position in struct.unpack_from("<{}I".format(done[11]), data, _DONE_HEAD):
+    done = struct.unpack_from(_DONE, data)[2:]
+    for position in struct.unpack_from("<{}I".format(done[10]), data, _DONE_HEAD):
         record = box._peek(position) if position // SEGMENT_SIZE >= box.oldest else None
         if record:
             box.open[position] = record[1]

@@ -2,8 +2,8 @@
 
 It knows quantities by number. It must not know JSON, files or what time it is.
 
-Layout, little endian: kind (0 Unix seconds, 1 RTC seconds, 2 Unix seconds and milliseconds), time
-u32; for kind 1 the power-on epoch u32, for kind 2 the milliseconds u16; then readings: quantity
+Layout, little endian: kind (bit 0: RTC seconds, else Unix seconds; bit 1: milliseconds follow),
+time u32; for RTC seconds the power-on epoch u32; the milliseconds u16; then readings: quantity
 number u8 (bit 7: a channel follows, bit 6: an offset follows), channel as length u8 and ASCII,
 offset i32 in milliseconds, value as zigzag varint.
 """
@@ -12,26 +12,21 @@ import struct
 
 from micropython import const
 
-UNIX = const(0)
-RTC = const(1)
-UNIX_MS = const(2)
+_RTC = const(1)
+_MS = const(2)
 
 _CHANNEL = const(0x80)
 _OFFSET = const(0x40)
 
 
-def encode_head(unix_s, ms: int = 0) -> bytes:
-    """Head of a pack whose time is known: Unix seconds, and milliseconds where two packs would
-    have the same.
+def encode_head(seconds: int, ms: int = 0, epoch=None) -> bytes:
+    """Head of a pack: Unix seconds, or, taken before the time was known, RTC seconds since power-on
+    `epoch`; and milliseconds where two packs would have the same.
     """
-    if ms:
-        return struct.pack("<BIH", UNIX_MS, unix_s, ms)
-    return struct.pack("<BI", UNIX, unix_s)
-
-
-def encode_head_rtc(rtc_s: int, epoch: int) -> bytes:
-    """Head of a pack taken before the time was known: RTC seconds since power-on `epoch`."""
-    return struct.pack("<BII", RTC, rtc_s, epoch)
+    head = struct.pack("<BI", (epoch is not None) + (_MS if ms else 0), seconds)
+    if epoch is not None:
+        head += struct.pack("<I", epoch)
+    return head + struct.pack("<H", ms) if ms else head
 
 
 def encode_reading(quantity: int, value: int, channel=None, offset_ms: int = 0) -> bytes:
@@ -54,12 +49,15 @@ def encode_reading(quantity: int, value: int, channel=None, offset_ms: int = 0) 
 
 def decode_head(payload: bytes):
     """(seconds, milliseconds, epoch or None, where the readings begin)."""
-    seconds = struct.unpack_from("<I", payload, 1)[0]
-    if payload[0] == UNIX:
-        return seconds, 0, None, 5
-    if payload[0] == UNIX_MS:
-        return seconds, struct.unpack_from("<H", payload, 5)[0], None, 7
-    return seconds, 0, struct.unpack_from("<I", payload, 5)[0], 9
+    at = 5
+    ms, epoch = 0, None
+    if payload[0] & _RTC:
+        epoch = struct.unpack_from("<I", payload, at)[0]
+        at += 4
+    if payload[0] & _MS:
+        ms = struct.unpack_from("<H", payload, at)[0]
+        at += 2
+    return struct.unpack_from("<I", payload, 1)[0], ms, epoch, at
 
 
 def decode_readings(payload: bytes, at: int):

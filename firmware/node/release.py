@@ -2,11 +2,12 @@
 these as text: plain values only.
 
 `OUTBOX` and `SETTINGS` are the formats on flash: the oldest that this version reads, and the one
-it writes. A version that writes a new one reads its predecessor's, and writes it only once
-`slots` says that it is no trial any more.
+it writes. A version that brings a new one reads and writes its predecessor's too, which `formats`
+asks of it until it is confirmed. What the outbox holds belongs to its format: payloads, anchors,
+and the numbers of quantities.
 """
 
 FIRMWARE = "1.0.0"
 FAMILY = "esp32"
-OUTBOX = (1, 2)
+OUTBOX = (2, 2)
 SETTINGS = (1, 1)

@@ -1,7 +1,8 @@
 """What runs after both firmwares have crashed again and again: the link and updates, so that a
 sound firmware can be sent; readings are still taken as far as that works.
 
-At every other start the drivers and the outbox are left alone: one of them may be what crashes.
+At every other start the drivers, the outbox and the set-up network are left alone: one of them may
+be what crashes.
 Six hours later the whole firmware gets another chance, for what crashed it may have passed.
 """
 
@@ -159,6 +160,8 @@ class SafeApp:
         """Never returns."""
         note("node {}, firmware {}, safe mode {}".format(self.node, FIRMWARE, self._level))
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
+        if self._level % 2 and not (self.settings.configured and self.settings.button is None):
+            tasks.append(seldom.load("setup_asked").wait(self))
         if "update.json" in os.listdir():
             tasks.append(seldom.load("update_fetch").run(self))
         self.update = seldom.load("slots").read().get("update")

@@ -73,7 +73,8 @@ def encode(out, payload, node: str, log: int, seq: int, first: int, anchor=None)
         if time_of is None:
             unknown = ',"btu_":true'
         else:
-            seconds, ms = time_of
+            seconds = time_of[0]
+            ms += time_of[1]
     # RFC 9039: the node's EUI-48 as EUI-64, `fffe` in its middle.
     at = _put(out, 0, '[{{"bn":"urn:dev:mac:{}fffe{}_","bver":26'.format(node[:6], node[6:]))
     at = _put(out, at, ',"bt":{},"blog":"{:08x}","bseq":{}'.format(seconds, log, seq))

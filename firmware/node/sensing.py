@@ -44,6 +44,8 @@ class Sensors:
         # What discovery remembers: buses, addresses that were looked at, when each chip was
         # calibrated ({name: [Unix seconds, ppm]}).
         self.i2c = self.wire = self.uart = None
+        # Whether the I2C bus is one in software: see `i2c_bus`.
+        self.is_soft = False
         self.seen = b""
         self.incomplete = True
         self.calibrated: dict[str, list[int]] = {}
@@ -130,7 +132,7 @@ class Sensors:
         if self.i2c is not None and type(getattr(error, "address", None)) is int:
             bus = seldom.load("i2c_bus")
             if bus.is_held(self.settings.i2c):
-                bus.open_bus(self.settings.i2c)
+                bus.open_bus(self.settings.i2c, self.is_soft)
 
     def _add_values(self, readings, sensor, values):
         if hasattr(sensor.driver, "abc"):

@@ -16,6 +16,8 @@ def describe(sensors) -> dict:
     for sensor in sensors.all:
         if hasattr(sensor.driver, "abc"):
             about = {"sensor": sensor.driver.name, "abc": sensor.driver.abc}
+            if getattr(sensor.driver, "single", False):
+                about["single_shot"] = True
             if sensor.driver.name in sensors.calibrated:
                 at, ppm = sensors.calibrated[sensor.driver.name]
                 about["calibrated_at"] = at

@@ -12,6 +12,7 @@ class Settings:
 
     wifi: list
     brokers: list
+    configured: bool
     ip: object
     ntp: str
     i2c: dict

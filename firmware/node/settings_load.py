@@ -1,6 +1,7 @@
 """What the node was told: `config.json`, written with the firmware and holding the secrets, and
-`settings.json`, the last valid settings from the gateway, which never hold any. That file ends with
-a checksum, and the one before it is kept: a damaged one is not the end of what was set.
+`settings.json`, the last valid settings from the gateway, which never hold any. That file has three
+lines: settings, checksum, its format. The one before it is kept: a damaged one is not the end
+of what was set.
 
 It knows which values are sensible. It must not know who uses them. Loaded at start and for each
 change, a part of `settings`.
@@ -14,6 +15,7 @@ import sys
 import seldom
 from diary import note
 from micropython import const
+from release import SETTINGS
 
 _CONFIG = "config.json"
 _SAVED = "settings.json"
@@ -37,14 +39,26 @@ def _read(path: str):
 
 
 def _read_saved(path: str):
-    """Settings that were saved with their checksum. OSError where there are none, ValueError where
-    they are damaged.
+    """Settings that were saved. OSError where there are none, ValueError and IndexError where they
+    are damaged or of a format that this version does not read.
     """
     with open(path) as file:
-        text, crc = file.read().split("\n")[:2]
-    if int(crc, 16) != binascii.crc32(text.encode()):
+        text, crc, form = file.read().split("\n")[:3]
+    if not SETTINGS[0] <= int(form) <= SETTINGS[1]:
+        raise ValueError("is of format {}".format(form))
+    if int(crc, 16) != _crc(text, form):
         raise ValueError("is damaged")
     return check(json.loads(text))
+
+
+def _crc(text: str, form: str) -> int:
+    return binascii.crc32((text + form).encode())
+
+
+def _encode(known) -> str:
+    text = json.dumps(known)
+    form = str(seldom.run("formats", "written", "settings"))
+    return "{}\n{:08x}\n{}\n".format(text, _crc(text, form), form)
 
 
 def check(desired) -> dict:
@@ -76,7 +90,9 @@ def load(settings):
     config = _read(_CONFIG)
     settings.wifi = config.get("wifi", [])
     # In the order in which they are tried.
-    settings.brokers = config.get("brokers") or [config.get("broker", {})]
+    settings.brokers = brokers = config.get("brokers") or [config.get("broker", {})]
+    # Whether there is a way to a gateway at all: else the set-up network is opened.
+    settings.configured = bool(settings.wifi and any(broker.get("host") for broker in brokers))
     settings.ntp = config.get("ntp")
     settings.i2c = config.get("i2c", {"id": 0, "scl": 22, "sda": 21})
     settings.sensors = config.get("sensors")
@@ -144,9 +160,8 @@ def update(settings, desired) -> bool:
         return False
     merged = _load_saved(settings)
     merged.update(known)
-    text = json.dumps(merged)
     with open(_SAVED + ".new", "w") as file:
-        file.write("{}\n{:08x}\n".format(text, binascii.crc32(text.encode())))
+        file.write(_encode(merged))
         file.flush()
     try:
         _read_saved(_SAVED)  # A damaged one must not take the place of a good one.

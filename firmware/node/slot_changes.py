@@ -36,15 +36,9 @@ def rest(session_s: int) -> bool:
     return False
 
 
-def formats() -> dict:
-    """[oldest read, written] of what this version keeps on flash."""
-    release = seldom.load("release")
-    return {"outbox": release.OUTBOX, "settings": release.SETTINGS}
-
-
 def confirm(mine: dict):
-    """A receipt has arrived: this version stays. `mine` are its `formats`: a version that can't
-    read what it writes from now on is no way back any more.
+    """A receipt has arrived: this version stays. `mine` is what it reads and writes: a version that
+    can't read what it writes from now on is no way back any more.
     """
     slots = seldom.load("slots")
     state = slots.read()
@@ -64,7 +58,9 @@ def switch(update: dict, trial_s: int):
     state = slots.read()
     before = state["run"]
     state.update({"run": slots.other(before), "back": before, "trial": True, "trial_s": trial_s})
-    state.update({"tried_s": 0, "crashes": 0, "update": update, "formats": formats()})
+    state.update(
+        {"tried_s": 0, "crashes": 0, "update": update, "formats": seldom.run("formats", "known")}
+    )
     slots.save(state)
 
 

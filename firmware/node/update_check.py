@@ -97,10 +97,11 @@ def _check_facts(facts: dict, announced: str):
         raise ValueError("compiled for .mpy {}, this is {}".format(facts["mpy"][0], abi))
     if _numbers(version) <= _numbers(release.FIRMWARE) and facts.get("force") != ["yes"]:
         raise ValueError("{} is not newer than {}".format(version, release.FIRMWARE))
-    for name, written in (("outbox", release.OUTBOX[1]), ("settings", release.SETTINGS[1])):
+    for name, found in seldom.load("formats").on_flash().items():
         low, high = facts[name]
-        if not int(low) <= written <= int(high):
-            raise ValueError("reads {} {} to {}, here is {}".format(name, low, high, written))
+        for here in found:
+            if not int(low) <= here <= int(high):
+                raise ValueError("reads {} {} to {}, here is {}".format(name, low, high, here))
 
 
 def entries(file, end: int):

@@ -103,10 +103,7 @@ async def _fetch_range(job, path: str, start: int):
     end = min(start + _RANGE, job["size"])
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        request = (
-            "GET {} HTTP/1.1\r\nHost: {}:{}\r\nRange: bytes={}-{}\r\nConnection: close\r\n\r\n"
-        )
-        writer.write(request.format(target, host, port, start, end - 1).encode())
+        writer.write(_REQUEST.format(target, host, port, start, end - 1).encode())
         await writer.drain()
         rest = await _head(reader, "bytes {}-{}/{}".format(start, end - 1, job["size"]))
         await _body(reader, rest, path, end - start)

@@ -44,8 +44,9 @@ async def tell(app):
 
 def confirm(app):
     """The first receipt has come."""
-    changes = seldom.load("slot_changes")
-    changes.confirm(changes.formats())
+    seldom.load("slot_changes").confirm(seldom.run("formats", "known"))
+    # Settings ask whenever they are written.
+    app.outbox.format = seldom.run("formats", "written", "outbox")
     note("update: confirmed", FIRMWARE)
     _show(app, seldom.load("slots").read())
 

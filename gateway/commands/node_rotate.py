@@ -9,6 +9,7 @@ import click
 from gateway.commands.letters import plain
 from gateway.commands.node_command import check_node
 from gateway.commands.options import settings_option
+from gateway.commands.waiting import each_wait_option
 from gateway.local_service import LocalService
 from gateway.mosquitto.folder import CREDENTIALS_FOLDER
 from gateway.rotation import Rotation
@@ -44,14 +45,7 @@ from ingest.estate.load import load_estate
     type=click.Path(path_type=Path, dir_okay=False),
     help="Mosquitto's process id; without it you have it reload while this waits.",
 )
-@click.option(
-    "--wait",
-    "wait_s",
-    type=click.FloatRange(1, 3600),
-    default=120,
-    show_default=True,
-    help="Seconds to wait for a node, twice; one on battery answers when it wakes.",
-)
+@each_wait_option
 @settings_option
 def command(
     nodes: Sequence[str],

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import click
 from cryptography import x509
@@ -15,6 +14,7 @@ from gateway.authority_roll import AuthorityRoll, Trust
 from gateway.commands.letters import plain
 from gateway.commands.options import settings_option
 from gateway.commands.pki_options import folder_option, pki_settings
+from gateway.commands.waiting import each_wait_option
 from gateway.local_service import LocalService
 from gateway.mosquitto.folder import CERTIFICATE_FILE, KEY_FILE
 from gateway.mosquitto.reload import reload_broker
@@ -24,15 +24,6 @@ from gateway.settings import Settings
 from ingest.errors import ConfigurationError, TransientError
 from ingest.estate.load import load_estate
 
-_wait_option: Final = click.option(
-    "--wait",
-    "wait_s",
-    type=click.FloatRange(1, 7200),
-    default=120,
-    show_default=True,
-    help="Seconds to wait for a node; one on battery answers when it wakes.",
-)
-
 
 @click.command(
     epilog="Example: preau pki roll begin",
@@ -40,7 +31,7 @@ _wait_option: Final = click.option(
 )
 @settings_option
 @folder_option
-@_wait_option
+@each_wait_option
 def begin(settings_file: Path | None, folder: Path | None, wait_s: float) -> int:
     """Make the town's next authority, and have every node in service trust it beside the one in
     force. Nothing else changes. May be repeated until every node has it.
@@ -60,7 +51,7 @@ def begin(settings_file: Path | None, folder: Path | None, wait_s: float) -> int
 )
 @settings_option
 @folder_option
-@_wait_option
+@each_wait_option
 def status(settings_file: Path | None, folder: Path | None, wait_s: float) -> int:
     """Ask every node in service which authorities it trusts. Exits 1 while one lacks the next."""
     settings = pki_settings(settings_file, folder)
@@ -91,7 +82,7 @@ def status(settings_file: Path | None, folder: Path | None, wait_s: float) -> in
     type=click.Path(path_type=Path, dir_okay=False),
     help="Mosquitto's process id, to have it reload.",
 )
-@_wait_option
+@each_wait_option
 def finish(
     settings_file: Path | None,
     folder: Path | None,

@@ -9,21 +9,25 @@ from ingest.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """A broker's host, port and credentials; TLS is used when the CA that signed it is given."""
+    """A broker's host, port and credentials.
+
+    TLS is used when the CA that signed it is given; with `tls` alone the system's are trusted.
+    """
 
     host: str = "127.0.0.1"
     port: int = 1883
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca: Path | None = None
+    tls: bool = False
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """A context that trusts only `ca`, or None for a plain connection.
+        """A context that trusts `ca` alone, or the system's; None for a plain connection.
 
         Raises ConfigurationError when the file can't be read or holds no certificate.
         """
         if self.ca is None:
-            return None
+            return ssl.create_default_context() if self.tls else None
         try:
             return ssl.create_default_context(cafile=str(self.ca))
         except (OSError, ssl.SSLError) as error:

@@ -13,7 +13,7 @@ PREFIX: Final = "/firmware/"
 
 async def firmware(request: web.Request) -> web.StreamResponse:
     """`GET /firmware/{name}`: a bundle that lies in the data folder, whole or a range of it."""
-    file = request.app[CONTEXT].control.shelf.file(request.match_info["name"])
+    file = request.app[CONTEXT].control.offers.shelf.file(request.match_info["name"])
     if file is None:
         raise web.HTTPNotFound
     return web.FileResponse(

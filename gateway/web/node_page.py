@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.heard import last_heard_ms
 from gateway.web.cards import room_url
+from gateway.web.co2_sensors import co2_views
 from gateway.web.context import CONTEXT, WebContext
 from gateway.web.formats import Formats
 from gateway.web.render import render_message, render_page
@@ -37,6 +38,7 @@ async def node_page(request: web.Request) -> web.StreamResponse:
     if declared is None and heard_ms is None:
         detail = formats.texts("node.unknown", node=node)
         return render_message(request, 404, "node_unknown_heading", detail)
+    said = context.nodes.get(node)
     page = render_page(
         request,
         "node.html",
@@ -47,6 +49,11 @@ async def node_page(request: web.Request) -> web.StreamResponse:
         heard_ms=heard_ms,
         now_ms=context.clock_ms(),
         values=_values(context, node, formats),
+        co2=co2_views(
+            said.co2 if said is not None else (),
+            declared.model if declared is not None else None,
+            formats,
+        ),
     )
     return web.Response(text=page, content_type="text/html", headers=_FRESH)
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.nodes import Presence
 from gateway.web.cards import Card, card_of, room_url
 from gateway.web.chart import chart_of, sentences_of, table_of
+from gateway.web.co2_sensors import co2_views
 from gateway.web.context import WebContext
 from gateway.web.events import AT_MOST_EVERY_S
 from gateway.web.formats import Formats
@@ -181,9 +182,9 @@ class Pages:
 
     def _nodes(
         self, nodes: Sequence[str], card: Card, formats: Formats, now_ms: int
-    ) -> list[dict[str, str | None]]:
+    ) -> list[dict[str, object]]:
         estate = self._context.estate()
-        found = []
+        found: list[dict[str, object]] = []
         for node in nodes:
             declared = estate.node(node)
             since = max(
@@ -198,6 +199,11 @@ class Pages:
                     "firmware": presence.firmware if presence is not None else None,
                     "sensors": ", ".join(presence.sensors) if presence is not None else None,
                     "since": formats.date(since),
+                    "co2": co2_views(
+                        presence.co2 if presence is not None else (),
+                        declared.model if declared is not None else None,
+                        formats,
+                    ),
                     "measures": ", ".join(
                         value.label for value in card.values if value.node == node
                     ),

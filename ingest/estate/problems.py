@@ -93,7 +93,7 @@ def value_text(value: object) -> str | None:
         case bool():
             text = "true" if value else "false"
         case str() | Path():
-            text = json.dumps(_shortened(str(value)), ensure_ascii=False)
+            text = _printable(json.dumps(_shortened(str(value)), ensure_ascii=False))
         case date() | time():
             text = value.isoformat()
         case float():
@@ -108,6 +108,11 @@ def value_text(value: object) -> str | None:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _printable(text: str) -> str:
+    """With what would steer a terminal, or turn its text around, written as TOML escapes it."""
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in text)
 
 
 def told_errors(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:

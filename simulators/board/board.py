@@ -13,17 +13,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from simulators.board.bus import Surroundings, Wire
+from simulators.board.bus import Identity, Surroundings, Wire
 from simulators.board.chips import Chips
 from simulators.board.i2c import I2cBus
 from simulators.board.program import (
     HEAP,
+    HEAP_WITH_PINS,
     HEAP_WITH_TLS,
-    HEAP_WITH_WIRES,
     Program,
     find_micropython,
     prepare_program,
 )
+from simulators.board.soc import Soc
 
 __all__ = ["VirtualBoard", "find_micropython"]
 
@@ -40,7 +41,8 @@ class VirtualBoard:
     it runs; so may `surroundings`. `output` holds the latest lines of its console.
 
     `flashed` is what the flasher writes, by path: the board then runs what lies on its flash, and
-    is flashed at its first start only. Without it, it runs this version from outside its flash.
+    is flashed at its first start only. Without it, it runs this version from outside its flash, or
+    `program`, which many boards may share.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class VirtualBoard:
         chips: Chips | None = None,
         extra_config: Mapping[str, Any] | None = None,
         flashed: Mapping[str, bytes] | None = None,
+        program: Program | None = None,
     ) -> None:
         self.node = node
         self.directory = directory
@@ -70,7 +73,8 @@ class VirtualBoard:
         } | dict(extra_config or {})
         self._config_written = ""
         self._flashed = flashed
-        self._wire = Wire(self.chips, self._asked_to_reset)
+        self._program = program
+        self._wire = Wire(self.chips, self._asked_to_reset, Soc)
         self._wire_port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
@@ -90,6 +94,11 @@ class VirtualBoard:
     def running(self) -> bool:
         """Whether the program runs."""
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the program has ended for good, though the board has power."""
+        return self._life is not None and self._life.done()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -120,7 +129,10 @@ class VirtualBoard:
         self.chips.power_cycle()
         if not self._wire_port:
             self._wire_port = await self._wire.start()
-        program = await asyncio.to_thread(prepare_program, (self.directory / "program").absolute())
+        program = self._program
+        if program is None:
+            folder = (self.directory / "program").absolute()
+            program = await asyncio.to_thread(prepare_program, folder)
         self._life = asyncio.create_task(
             self._live(micropython, program, time.time()), name=f"board {self.node}"
         )
@@ -167,7 +179,8 @@ class VirtualBoard:
         cause: int | None = _POWER_ON
         while cause is not None:
             self.starts += 1
-            environment = self._environment(program, powered_s, cause)
+            self._wire.chip = Identity(self.node, cause, self._rtc_memory)
+            environment = self._environment(program, powered_s)
             heap = f"heapsize={self._heap(program)}"
             arguments = (str(micropython), "-X", heap, "-m", "rom")
             cause = await self._run_once(arguments, environment)
@@ -177,16 +190,15 @@ class VirtualBoard:
             return program.heap
         if self._config["broker"].get("tls", False):
             return HEAP_WITH_TLS
-        wires = any(key in self._config for key in ("onewire", "uart", "light"))
         pins = any("pin" in sensor for sensor in self._config.get("sensors") or ())
-        return HEAP_WITH_WIRES if wires or pins else HEAP
+        return HEAP_WITH_PINS if pins or "light" in self._config else HEAP
 
     async def _run_once(
         self, arguments: tuple[str, ...], environment: dict[str, str]
     ) -> int | None:
         """One run; the cause of the next, or None where the program ended without a watchdog."""
         self._resets.clear()
-        self.surroundings.watchdog_s = None
+        self.surroundings.restarted()
         process = await asyncio.create_subprocess_exec(
             *arguments,
             cwd=self.flash,
@@ -205,6 +217,7 @@ class VirtualBoard:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            self.surroundings.access_point = None
         if self._resets:
             next_cause, sleep_ms = self._resets[-1]
             await asyncio.sleep(sleep_ms / 1000)
@@ -212,13 +225,12 @@ class VirtualBoard:
         self.output.append(f"program ended with {process.returncode}")
         return None if self.surroundings.watchdog_s is None else _WATCHDOG
 
-    def _environment(self, program: Program, powered_s: float, cause: int) -> dict[str, str]:
+    def _environment(self, program: Program, powered_s: float) -> dict[str, str]:
         return os.environ | {
             "MICROPYPATH": program.search_path(self.flash, own=self._flashed is None),
             "BOARD_NODE": self.node,
             "BOARD_WIRE": str(self._wire_port),
             "BOARD_POWERED": repr(powered_s),
-            "BOARD_RESET": str(cause),
             "BOARD_RTC_MEMORY": str(self._rtc_memory),
         }
 

@@ -54,7 +54,7 @@ class I2cBus:
         """The addresses that are acknowledged."""
         if self.held_pulses or self._lost:
             return b""
-        return bytes(sorted(chip.address for chip in self._chips if chip.connected))
+        return bytes(sorted(chip.address for chip in self._chips if self._answers(chip)))
 
     def write(self, address: int, data: bytes) -> tuple[int, bytes]:
         """(errno or 0, nothing)."""
@@ -75,11 +75,15 @@ class I2cBus:
         except OSError as error:
             return error.errno or errno.EIO, b""
 
+    @staticmethod
+    def _answers(chip: Chip) -> bool:
+        return chip.connected and not getattr(chip, "starting", False)
+
     def _at(self, address: int) -> Chip:
         if self.held_pulses or self._lost:
             raise TimeoutError(errno.ETIMEDOUT, "data line is low, or a pin was taken")
         for chip in self._chips:
-            if chip.address == address and chip.connected:
+            if chip.address == address and self._answers(chip):
                 break
         else:
             raise OSError(errno.ENODEV, "no acknowledgement")

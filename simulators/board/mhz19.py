@@ -9,7 +9,8 @@ from simulators.board.serial_chips import SerialChip
 _READ: Final = 0x86
 _ZERO: Final = 0x87
 _ABC: Final = 0x79
-_PREHEAT_S: Final = 60.0
+# The manual says a minute; chips were seen to say 500 ppm for some 75 s.
+_PREHEAT_S: Final = 75.0
 _PREHEAT_PPM: Final = 500
 
 

@@ -211,5 +211,5 @@ class Ds18b20:
             return
         self._converted_at_s = None
         raw = round(self.temperature_c * 16)
-        # Table 2: coarser, the low bits are undefined; the real ones leave what was there.
+        # Coarser, the low bits are undefined; the real ones leave what was there.
         self.register = _POWER_ON if self.unpowered else raw & 0xFFFF

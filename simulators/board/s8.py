@@ -8,7 +8,6 @@ from simulators.board.sensirion import Timer
 from simulators.board.serial_chips import SerialChip
 
 _ANY_ADDRESS: Final = 0xFE
-_LAMP_CYCLE_S: Final = 2.0
 _BACKGROUND: Final = 0x7C06
 _BACKGROUND_DONE: Final = 0x20
 
@@ -24,8 +23,8 @@ def crc16(data: bytes) -> int:
 
 
 class S8(SerialChip):
-    """An S8; set `co2_ppm`, `status` (IR1). `abc_hours` is HR32; `deaf` one that does not carry
-    out a calibration.
+    """An S8; set `co2_ppm`, `status` (IR1). `abc_hours` is HR32, `lamp_cycle_s` its measurement
+    interval (S8 LP: 4 s, others 2 s); `deaf` one that does not carry out a calibration.
     """
 
     def __init__(self, *, co2_ppm: float = 600.0, timer: Timer = time.monotonic) -> None:
@@ -34,6 +33,7 @@ class S8(SerialChip):
         self.status = 0
         self.abc_hours = 180
         self.correction_ppm = 0.0
+        self.lamp_cycle_s = 4.0
         self.deaf = False
         self.writes = 0
         self._done = 0
@@ -80,7 +80,7 @@ class S8(SerialChip):
             self._done = value
         elif register == 1:
             if value == _BACKGROUND and not self.deaf:
-                self._calibrates_at_s = self._timer() + _LAMP_CYCLE_S
+                self._calibrates_at_s = self._timer() + self.lamp_cycle_s
         elif register == 31:
             self.abc_hours = value
             self.writes += 1

@@ -20,6 +20,8 @@ _RECALIBRATE: Final = 0x5204
 _FIRMWARE: Final = 0xD100
 _RESET: Final = 0xD304
 _COMMAND_S: Final = 0.003
+# §1.1: "boot-up time is < 2 s".
+_START_S: Final = 2.0
 
 
 class Scd30(SensirionChip):
@@ -46,7 +48,8 @@ class Scd30(SensirionChip):
         self.humidity_percent = humidity_percent
         self.stretch_s = 0.15
         self.correction_ppm = 0.0
-        self.kept = {_INTERVAL: 2, _ABC: 1, _RECALIBRATE: 400}
+        # Self-calibration is off as delivered.
+        self.kept = {_INTERVAL: 2, _ABC: 0, _RECALIBRATE: 400}
         self.writes = 0
         self.silent = False
         self._measuring = False
@@ -59,7 +62,14 @@ class Scd30(SensirionChip):
         return bool(self.kept[_ABC])
 
     def power_cycle(self) -> None:
-        """Measuring goes on by itself after power-on (§1.4.1)."""
+        """Measuring goes on by itself after power-on; what was last calibrated to is
+        forgotten, the correction is not.
+        """
+        self.kept[_RECALIBRATE] = 400
+        self._restart()
+        self._start_up(_START_S)
+
+    def _restart(self) -> None:
         self._busy(0.0)
         self._started_s, self._read_count = self._timer(), 0
 
@@ -75,8 +85,10 @@ class Scd30(SensirionChip):
         elif command == _START:
             decode_argument(data)
             self._start()
-        elif command in (_STOP, _RESET):
-            self._measuring = self._measuring and command == _RESET
+        elif command == _STOP:
+            self._measuring = False
+            self._restart()
+        elif command == _RESET:
             self.power_cycle()
         else:
             self._answer(_COMMAND_S, *self._words_of(command))
@@ -84,7 +96,7 @@ class Scd30(SensirionChip):
     def _start(self) -> None:
         if not self._measuring:
             self._measuring = True
-            self.power_cycle()
+            self._restart()
         self._busy(0.0)
 
     def _words_of(self, command: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""SCD41, CO₂, as its datasheet (version 1.5) describes it command by command.
+"""SCD41, CO₂, as its datasheet (version 1.3) describes it command by command.
 
 It knows nothing of the bus; what it measures is set from outside. Idle, it takes all commands;
 measuring, only those that table 9 allows.
@@ -19,7 +19,7 @@ _RECALIBRATE_S: Final = 0.4
 _PERSIST_S: Final = 0.8
 _REINIT_S: Final = 0.03
 _SINGLE_SHOT_S: Final = 5.0
-# §3.7.1: forced recalibration wants three minutes of measuring before it.
+# §3.7.1: forced recalibration wants three minutes of measuring before it, in either way.
 _SETTLED_S: Final = 180.0
 
 
@@ -54,6 +54,7 @@ class Scd4x(SensirionChip):
         self._cadence_s: float | None = None
         self._started_s = 0.0
         self._measured_for_s = 0.0
+        self._first_shot_at_s: float | None = None
         self._read_count = 0
         self._idle: dict[int, Callable[[bytes], None]] = {
             0x21B1: lambda _: self._start(_CADENCE_S),
@@ -80,6 +81,18 @@ class Scd4x(SensirionChip):
     def _serial_bytes(self) -> bytes:
         return self._serial.to_bytes(6, "big")
 
+    @property
+    def measuring(self) -> bool:
+        """Whether it measures periodically."""
+        return self._cadence_s is not None
+
+    @property
+    def measured_for_s(self) -> float:
+        """How long it has measured without a loss of power, or did before it was stopped."""
+        if self._cadence_s is None:
+            return self._measured_for_s
+        return self._timer() - self._started_s
+
     def write(self, data: bytes) -> None:
         """Take a two-byte command and its argument; refused while busy or not allowed now."""
         self._require_idle()
@@ -96,7 +109,7 @@ class Scd4x(SensirionChip):
     def power_cycle(self) -> None:
         """Forget everything but what is saved: idle, nothing measured."""
         self._cadence_s = None
-        self._shot_at_s = None
+        self._shot_at_s = self._first_shot_at_s = None
         self.shots = 0
         self._measured_for_s = 0.0
         self._busy(_REINIT_S)
@@ -108,8 +121,7 @@ class Scd4x(SensirionChip):
         self._read_count = 0
 
     def _stop(self) -> None:
-        if self._cadence_s is not None:
-            self._measured_for_s = self._timer() - self._started_s
+        self._measured_for_s = self.measured_for_s
         self._cadence_s = None
         self._busy(_STOP_S)
 
@@ -138,18 +150,22 @@ class Scd4x(SensirionChip):
 
     def _shoot(self) -> None:
         self._busy(_SINGLE_SHOT_S)
-        self._shot_at_s = self._timer() + _SINGLE_SHOT_S
+        self._shot_at_s = self._busy_until_s
+        if self._first_shot_at_s is None:
+            self._first_shot_at_s = self._timer()
+        self._measured_for_s = self._shot_at_s - self._first_shot_at_s
         self.shots += 1
 
     def _shot(self) -> bool:
-        return self._shot_at_s is not None and self._timer() >= self._shot_at_s
+        shot = self._shot_at_s is not None and self._timer() >= self._shot_at_s
+        return shot and not self.silent
 
     def _read_shot(self) -> None:
         if not self._shot():
             self._busy(_COMMAND_S)
             return
         self._shot_at_s = None
-        # §3.10.1: the first after power-on is to be thrown away; here one sees it.
+        # §3.10: the first after power-on is to be thrown away; here one sees it.
         co2_ppm = self.co2_ppm + self.correction_ppm
         self._answer_values(co2_ppm if self.shots > 1 else 0xFFFF)
 

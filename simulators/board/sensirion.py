@@ -59,7 +59,7 @@ class SensirionChip:
         self.connected = True
         self.corrupt_crc = False
         self._timer = timer
-        self._busy_until_s = timer()
+        self._busy_until_s = self._starts_until_s = timer()
         self._words: tuple[int, ...] | None = None
 
     def read(self, size: int) -> bytes:
@@ -70,6 +70,11 @@ class SensirionChip:
         data = b"".join(self._encode(word) for word in words)
         # Beyond its data the chip leaves the line high.
         return data[:size].ljust(size, b"\xff")
+
+    @property
+    def starting(self) -> bool:
+        """Whether it is too early after power-on or reset for it to answer to its address."""
+        return self._timer() < self._starts_until_s
 
     def power_cycle(self) -> None:
         """Forget what was measured."""
@@ -86,6 +91,10 @@ class SensirionChip:
     def _busy(self, duration_s: float) -> None:
         self._words = None
         self._busy_until_s = self._timer() + duration_s
+
+    def _start_up(self, duration_s: float) -> None:
+        self._busy(duration_s)
+        self._starts_until_s = self._busy_until_s
 
     def _answer(self, duration_s: float, *words: int) -> None:
         self._busy(duration_s)

@@ -1,4 +1,4 @@
-"""SHT3x, temperature and humidity, as its datasheet (SHT3x-DIS, version 7) describes it.
+"""SHT3x, temperature and humidity, as its datasheet (SHT3x-DIS, version 5) describes it.
 
 It knows nothing of the bus; what it measures is set from outside.
 """
@@ -9,7 +9,7 @@ from typing import Final
 
 from simulators.board.sensirion import Refused, SensirionChip, Timer, clamp_word
 
-# Table 4 and 9: single shots without clock stretching, by command.
+# Table 9: single shots without clock stretching, by command.
 _MEASURE_S: Final = {0x2400: 0.0155, 0x240B: 0.0065, 0x2416: 0.0045}
 _RESET: Final = 0x30A2
 _CLEAR: Final = 0x3041

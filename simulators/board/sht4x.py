@@ -8,7 +8,7 @@ from typing import Final
 
 from simulators.board.sensirion import Refused, SensirionChip, Timer, clamp_word
 
-# Table 4 and 8 of the datasheet: the longest a measurement takes, by command.
+# The longest a measurement takes, by command.
 _MEASURE_S: Final = {0xFD: 0.0083, 0xF6: 0.0045, 0xE0: 0.0016}
 # Heater pulses of 1 s and 0.1 s at three powers; a measurement at the highest precision follows.
 _HEATER_S: Final = {0x39: 1.1, 0x32: 0.11, 0x2F: 1.1, 0x24: 0.11, 0x1E: 1.1, 0x15: 0.11}
@@ -18,7 +18,7 @@ _RESET_S: Final = 0.001
 
 
 class Sht4x(SensirionChip):
-    """An SHT4x; set `temperature_c` and `humidity_percent`."""
+    """An SHT4x; set `temperature_c` and `humidity_percent`. `shots` counts measurements."""
 
     def __init__(
         self,
@@ -32,10 +32,11 @@ class Sht4x(SensirionChip):
         super().__init__(address, timer)
         self.temperature_c = temperature_c
         self.humidity_percent = humidity_percent
+        self.shots = 0
         self._serial = serial
 
     def write(self, data: bytes) -> None:
-        """Take one command byte; refused while measuring, save the reset (§4.8)."""
+        """Take one command byte; refused while measuring, save the reset."""
         if len(data) != 1:
             if data:
                 raise Refused
@@ -48,6 +49,7 @@ class Sht4x(SensirionChip):
         if command == _SERIAL:
             self._answer(0.0, self._serial >> 16, self._serial & 0xFFFF)
         elif command in _MEASURE_S or command in _HEATER_S:
+            self.shots += 1
             self._answer(_MEASURE_S.get(command) or _HEATER_S[command], *self._measured())
         else:
             raise Refused

@@ -1,6 +1,7 @@
 """What somebody else's gateway has, as its API v1 tells it. It blocks, and starts nothing."""
 
 import json
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,7 +13,7 @@ from typing import Any, Final
 from ingest.errors import TransientError
 from ingest.readings import MAIN_CHANNEL, TimeSource
 from ingest.store.reader import Point
-from simulators.node import VirtualNode
+from simulators.scenario.boards import Node
 from simulators.scenario.evidence import Key, keys_of
 
 _TIMEOUT_S: Final = 60.0
@@ -28,8 +29,16 @@ class ApiRecords:
     """
 
     def __init__(
-        self, url: str, nodes: list[str], *, since_ms: int, until_ms: int, shift_ms: int
+        self,
+        url: str,
+        nodes: list[str],
+        *,
+        since_ms: int,
+        until_ms: int,
+        shift_ms: int,
+        context: ssl.SSLContext | None = None,
     ) -> None:
+        self._context = context
         self._url = url.rstrip("/")
         self._nodes = nodes
         self._since_ms = since_ms
@@ -72,9 +81,9 @@ class ApiRecords:
         """Dead letters of our nodes by reason."""
         return dict(Counter(one["reason"] for node in self._nodes for one in self._letters(node)))
 
-    def received(self, node: VirtualNode) -> list[tuple[int, int]]:
+    def received(self, node: Node) -> dict[str, list[tuple[int, int]]]:
         """All numbers whose receipt the node has; the API tells of none."""
-        return [(1, node.receipted)] if node.receipted else []
+        return node.settled
 
     def _readings(
         self, node: str, from_ms: int, to_ms: int, **query: str
@@ -103,7 +112,9 @@ class ApiRecords:
     def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
         address: str | None = f"{self._url}{path}?{urllib.parse.urlencode(query)}"
         while address is not None:
-            request = urllib.request.urlopen(address, timeout=_TIMEOUT_S)  # noqa: S310 - checked
+            request = urllib.request.urlopen(  # noqa: S310 - checked
+                address, timeout=_TIMEOUT_S, context=self._context
+            )
             with request as answer:
                 page: dict[str, Any] = json.load(answer)
             yield page

@@ -4,7 +4,7 @@ More nodes than the estate has stand in copies of its rooms: with chips of their
 air. It starts nothing and has no clock.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ from simulators.scenario.occurrences import of_air_and_nodes
 from simulators.scenario.script import Scenario
 from simulators.sensors import USUAL
 from simulators.session import Pace
+from simulators.shared import SharedSession
+from simulators.target import address_for
 from simulators.town import (
     COPY_NODES,
     DEMO_CHARACTERS,
@@ -86,6 +88,8 @@ class Stand:
     copy: int
     air: RoomSource
     chips: Sequence[str]
+    is_firmware: bool = False
+    """It runs the real firmware, on a virtual board."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +107,16 @@ class Cast:
         clock: Callable[[], float],
         *,
         shift_ms: int = 0,
+        passwords: Mapping[str, str] | None = None,
     ) -> list[VirtualNode]:
-        """The nodes, not yet started."""
+        """The nodes, not yet started; with `passwords` each has an account of its own."""
         head = scenario.head
+        shared = SharedSession(broker) if head.sessions == "shared" else None
         return [
             VirtualNode(
                 stand.node,
                 stand.air,
-                broker,
+                address_for(stand.node, broker, passwords),
                 # Played again against the same gateway it is another log.
                 log=log_of(stand.node, scenario.seed, scenario.begin_ms + shift_ms),
                 interval_s=head.interval_s,
@@ -121,6 +127,7 @@ class Cast:
                 seed=scenario.seed,
                 measures_from_ms=scenario.begin_ms,
                 shift_ms=shift_ms,
+                shared=shared,
             )
             for stand in self.stands
         ]
@@ -156,7 +163,8 @@ def _stands(scenario: Scenario, town: Town, tables: dict[str, RoomTable]) -> Ite
         for room in town.rooms
         if room.node in scenario.estate.nodes_of(room.ref, scenario.begin_ms)
     ]
-    for number in range(scenario.head.nodes or len(rooms)):
+    count = scenario.head.nodes or len(rooms)
+    for number in range(count):
         copy, place = divmod(number, len(rooms))
         room = rooms[place]
         table = tables.get(room.ref)
@@ -166,6 +174,7 @@ def _stands(scenario: Scenario, town: Town, tables: dict[str, RoomTable]) -> Ite
             copy=copy + 1,
             air=room.model,
             chips=table.chips if table is not None and table.chips else USUAL,
+            is_firmware=number < scenario.head.firmware_of(count),
         )
 
 

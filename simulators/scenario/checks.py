@@ -11,17 +11,29 @@ from typing import Final, get_args
 from gateway.clock import RELEASED_AT_MS
 from gateway.web.room_state import Condition
 from ingest.estate.problems import Problem
+from ingest.reasons import REASONS
+from simulators.chips import CATALOGUE
+from simulators.scenario.firmware_checks import firmware_problems
 from simulators.scenario.model import (
+    BatteryFault,
     BuildingFaultTable,
+    ChipFaultTable,
+    ClockFault,
+    DisconnectedFault,
     ExpectTable,
     FaultTable,
     HeadTable,
     IconeExpected,
-    LinkCut,
+    Judged,
+    Letters,
+    Level,
+    NodesFault,
     OfRoom,
     Overview,
     RoomFault,
+    ShareFault,
     SystemFault,
+    ValveFault,
 )
 from simulators.scenario.script import Entry, Scenario
 from simulators.sensors import USUAL
@@ -29,6 +41,21 @@ from simulators.sensors import USUAL
 OWN_SERVERS: Final = get_args(SystemFault.model_fields["what"].annotation)
 """Faults that only servers of a scenario's own may have."""
 _MOST_DAYS: Final = 400
+_OF_ESTATE: Final = frozenset({"room", "building"})
+_STATES: Final = (
+    BatteryFault,
+    BuildingFaultTable,
+    ChipFaultTable,
+    ClockFault,
+    DisconnectedFault,
+    ShareFault,
+    ValveFault,
+)
+"""Faults that are nothing unless they last."""
+_KEY_OF: Final = {"ppm_a_year": "baseline_drift", "height": "spikes"}
+"""Keys that one alone of the faults of their table has."""
+_SPOILS: Final = {"baseline_drift": "co2", "power_on_value": "temperature"}
+"""Faults of one quantity only."""
 
 
 def problems_of(scenario: Scenario) -> Iterator[Problem]:
@@ -41,6 +68,7 @@ def problems_of(scenario: Scenario) -> Iterator[Problem]:
         yield from _of_fault(scenario, fault)
     for expected in scenario.expectations:
         yield from _of_expectation(scenario, expected)
+    yield from firmware_problems(scenario)
 
 
 def own_gateway_problems(scenario: Scenario) -> Iterator[Problem]:
@@ -76,25 +104,48 @@ def _of_fault(scenario: Scenario, entry: Entry[FaultTable]) -> Iterator[Problem]
         yield from _unknown(scenario, (*place, "room"), fault.room, _refs(scenario), "room")
         yield from _no_node(scenario, (*place, "room"), fault.room)
         yield from _chip(scenario, entry, fault)
-    if isinstance(fault, LinkCut):
+    if isinstance(fault, NodesFault):
         for room in fault.rooms:
             yield from _unknown(scenario, (*place, "rooms"), room, _refs(scenario), "room")
+            yield from _no_node(scenario, (*place, "rooms"), room)
+    if isinstance(fault, _STATES) and fault.times is not None and not fault.lasting_s:
+        reason = f"is missing: how long each {fault.what} lasts"
+        yield scenario.source.problem((*place, "lasting_s"), reason)
     if isinstance(fault, BuildingFaultTable):
         known = {f"{p.site.id}/{p.building.id}" for p in scenario.estate.rooms()}
         yield from _unknown(scenario, (*place, "building"), fault.building, known, "building")
     if fault.what == "influxdb_down" and not scenario.head.influxdb:
         yield scenario.source.problem((*place, "what"), "needs `influxdb = true`", fault.what)
+    if fault.what == "power_cut" and scenario.head.power == "battery":
+        reason = 'needs `power = "mains"`: a node on batteries sleeps through it'
+        yield scenario.source.problem((*place, "what"), reason, fault.what)
 
 
 def _chip(scenario: Scenario, entry: Entry[FaultTable], fault: RoomFault) -> Iterator[Problem]:
+    place, source = ("fault", entry.index), scenario.source
+    for key, what in _KEY_OF.items():
+        if key in fault.model_fields_set and fault.what != what:
+            yield source.problem((*place, key), f"goes with {what}, not with {fault.what}")
     chip = getattr(fault, "chip", None)
     if chip is None:
         return
-    of_room = next((one.chips for one in scenario.rooms if one.ref == fault.room), None)
-    fitted = of_room or USUAL
+    fitted = _fitted(scenario, fault.room)
+    spoilt = _SPOILS.get(fault.what)
     if chip not in fitted:
         reason = f"is no chip of that room: {', '.join(fitted)}"
-        yield scenario.source.problem(("fault", entry.index, "chip"), reason, chip)
+        yield source.problem((*place, "chip"), reason, chip)
+    elif spoilt is not None and spoilt not in _measured([chip]):
+        reason = f"measures no {spoilt}, which is what {fault.what} spoils"
+        yield source.problem((*place, "chip"), reason, chip)
+
+
+def _fitted(scenario: Scenario, room: str) -> Collection[str]:
+    of_room = next((one.chips for one in scenario.rooms if one.ref == room), None)
+    return of_room or USUAL
+
+
+def _measured(chips: Collection[str]) -> set[str]:
+    return {channel.quantity for chip in chips for channel in CATALOGUE[chip].channels}
 
 
 def _of_expectation(scenario: Scenario, entry: Entry[ExpectTable]) -> Iterator[Problem]:
@@ -108,11 +159,28 @@ def _of_expectation(scenario: Scenario, entry: Entry[ExpectTable]) -> Iterator[P
         found = scenario.estate.room(getattr(expected, "room", ""))
         if found is not None and found.hours is None:
             yield scenario.source.problem((*place, "room"), "has no opening hours in the estate")
+    if isinstance(expected, Level | Judged | IconeExpected):
+        yield from _unmeasured(scenario, place, expected)
     if isinstance(expected, Overview):
         yield from _condition(scenario, place, expected)
+    if isinstance(expected, Letters) and expected.reason is not None:
+        yield from _unknown(scenario, (*place, "reason"), expected.reason, REASONS, "reason")
     if expected.what == "influxdb_has_all" and not scenario.head.influxdb:
         reason = "needs `influxdb = true`"
         yield scenario.source.problem((*place, "what"), reason, expected.what)
+
+
+def _unmeasured(
+    scenario: Scenario, place: tuple[str, int], expected: Level | Judged | IconeExpected
+) -> Iterator[Problem]:
+    quantity = "co2" if isinstance(expected, IconeExpected) else expected.what
+    if isinstance(expected, Judged):
+        quantity = expected.quantity
+    fitted = _fitted(scenario, expected.room)
+    # A node's battery needs no chip.
+    if quantity != "battery" and quantity not in _measured(fitted):
+        reason = f"has no chip that measures {quantity}, only {', '.join(fitted)}"
+        yield scenario.source.problem((*place, "room"), reason, expected.room)
 
 
 def _condition(scenario: Scenario, place: tuple[str, int], expected: Overview) -> Iterator[Problem]:
@@ -132,18 +200,14 @@ def _unknown(
         return
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
-    where = "" if kind == "condition" else " of the estate"
+    where = " of the estate" if kind in _OF_ESTATE else ""
     yield scenario.source.problem(path, f"is no {kind}{where}; {hint}", name)
 
 
 def _no_node(scenario: Scenario, path: tuple[str, int, str], room: str) -> Iterator[Problem]:
     if scenario.estate.room(room) is None:
         return
-    measured = [
-        place.ref
-        for place in scenario.estate.rooms()
-        for _ in scenario.estate.nodes_of(place.ref, scenario.begin_ms)
-    ]
+    measured = scenario.measured_rooms()
     if room not in measured:
         yield scenario.source.problem(path, "has no node when the scenario begins", room)
     elif room not in measured[: scenario.head.nodes]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest.errors import ConfigurationError, TransientError
+from simulators.scenario.weight import Weight, weight_of
 
 _SYSTEM_PATH: Final = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 _LISTENS_WITHIN_S: Final = 30.0
@@ -111,10 +112,9 @@ class Child:
         """SIGTERM, and SIGKILL to what does not heed it."""
         await self._signal(signal.SIGTERM)
 
-    def resident_kib(self) -> int:
-        """Its resident memory now, where Linux tells it."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return next(int(line.split()[1]) for line in status.splitlines() if "VmRSS" in line)
+    def weight(self) -> Weight:
+        """Its memory; none while it does not run."""
+        return Weight() if self.pid is None else weight_of(self.pid)
 
     async def _signal(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from ingest.readings import MAIN_CHANNEL
 from ingest.store.reader import Point, StoreReader
-from simulators.node import VirtualNode
+from simulators.scenario.boards import Node
 
 _ALL: Final = 2**60
 _MOST: Final = 10_000_000
@@ -52,8 +52,8 @@ class Records(Protocol):
         """Dead letters by reason."""
         ...
 
-    def received(self, node: VirtualNode) -> list[tuple[int, int]]:
-        """The pack numbers of a node's log that were received, as inclusive ranges."""
+    def received(self, node: Node) -> dict[str, list[tuple[int, int]]]:
+        """The pack numbers of a node that were received, by log, as inclusive ranges."""
         ...
 
 
@@ -99,18 +99,20 @@ class StoreRecords:
         with StoreReader(self._data) as reader:
             return reader.dead_letter_counts()
 
-    def received(self, node: VirtualNode) -> list[tuple[int, int]]:
-        """The pack numbers of a node's log that the store has."""
+    def received(self, node: Node) -> dict[str, list[tuple[int, int]]]:
+        """The pack numbers of a node's logs that the store has."""
         with StoreReader(self._data) as reader:
-            logs = [log for log in reader.logs(node.node) if log.log == node.log]
-        return [pair for log in logs for pair in log.received]
+            logs = reader.logs(node.node)
+        # Others may come from whoever attacks.
+        ours = (log for log in logs if log.log in node.numbered)
+        return {log.log: list(log.received) for log in ours}
 
 
 class Evidence:
     """All of it, each part read when it is asked for."""
 
     def __init__(
-        self, records: Records, nodes: Sequence[VirtualNode], influx_port: int | None = None
+        self, records: Records, nodes: Sequence[Node], influx_port: int | None = None
     ) -> None:
         self.records = records
         self.nodes = nodes

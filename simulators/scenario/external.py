@@ -5,48 +5,62 @@ run does. What is there is asked for over the API, where its address is given.
 """
 
 import asyncio
-import os
+import ssl
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 
-from gateway.endpoint import public_address, valid_host
+from gateway.endpoint import public_address
 from gateway.mqtt.address import BrokerAddress
 from ingest.errors import ConfigurationError, PreauError, TransientError
 from ingest.estate.fields import to_ms
+from ingest.estate.problems import ProblemsError
 from simulators.scenario.api_records import ApiRecords
+from simulators.scenario.boards import Bench, require
 from simulators.scenario.cast import Cast, cast_of
 from simulators.scenario.clock import ScenarioClock
+from simulators.scenario.descriptors import make_room
 from simulators.scenario.evidence import Evidence
 from simulators.scenario.judge import Judge, Verdict, name_of
-from simulators.scenario.model import ExpectTable, Memory, Overview
-from simulators.scenario.perform import Outcome, outcome_of
+from simulators.scenario.model import ExpectTable, HostilePayloads, Memory, Overview
+from simulators.scenario.perform import Outcome, connections_of, outcome_of
 from simulators.scenario.play import Player, Told
 from simulators.scenario.script import Entry, Scenario
+from simulators.scenario.weight import UNKNOWN, Weight
+from simulators.target import check_broker, parse_broker, read_passwords
 
-PASSWORD_VARIABLE: Final = "PREAU_SIMULATE_PASSWORD"  # noqa: S105 - its name, not its value
-_PORT: Final = 1883
+_LATER_MS: Final = 60_000
 _UNSEEN: Final = "can't be seen from here: give the gateway's address with --page"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A broker, and the page of the gateway behind it where that may be asked."""
+    """A broker, and the page of the gateway behind it where that may be asked.
+
+    `passwords` is a folder with NODE.password for each node.
+    """
 
     address: BrokerAddress
     page: str | None = None
+    passwords: Path | None = None
+
+    def page_context(self) -> ssl.SSLContext:
+        """A page over TLS may have a certificate of the broker's authority, or of the system's."""
+        context = ssl.create_default_context()
+        if self.address.ca is not None:
+            context.load_verify_locations(self.address.ca)
+        return context
 
     def check(self) -> None:
         """Whether it runs is for its owner to say."""
 
-    def resident_kib(self) -> int:
+    def weight(self) -> Weight:
         """Not to be told from here."""
-        return 0
+        return UNKNOWN
 
     async def take_away(self, server: str) -> None:
         """Refused: the checks have let no such fault through."""
@@ -63,7 +77,7 @@ class Target:
         try:
             async with (
                 aiohttp.ClientSession() as client,
-                client.get(f"{self.page}{path}", params=query) as response,
+                client.get(f"{self.page}{path}", params=query, ssl=self.page_context()) as response,
             ):
                 response.raise_for_status()
                 return await response.json()
@@ -71,24 +85,15 @@ class Target:
             raise TransientError(f"{self.page}{path} does not answer: {error}") from error
 
 
-def parse_target(target: str, page: str | None) -> Target:
-    """`mqtt://user@host:1883` and a page's address. `ConfigurationError` for anything else.
-
-    A password is taken from PREAU_SIMULATE_PASSWORD: on a command line anybody could read it.
-    """
+def parse_target(
+    target: str, page: str | None, *, ca: Path | None = None, passwords: Path | None = None
+) -> Target:
+    """A broker's and a page's address, with what opens them. Raises `ConfigurationError`."""
+    address = parse_broker(target, ca)
     try:
-        parts = urlsplit(target)
-        port = parts.port or _PORT
-        host = valid_host(parts.hostname or "")
-        page = None if page is None else public_address(page)
+        return Target(address, None if page is None else public_address(page), passwords)
     except ValueError as error:
-        raise ConfigurationError(f"--target {target!r}, --page {page!r}: {error}") from error
-    if parts.scheme != "mqtt" or parts.path not in {"", "/"} or parts.query:
-        raise ConfigurationError(f"--target {target!r}: must look like mqtt://127.0.0.1:1883")
-    if parts.password is not None:
-        raise ConfigurationError(f"--target: put the password into {PASSWORD_VARIABLE}")
-    password = os.environ.get(PASSWORD_VARIABLE) if parts.username else None
-    return Target(BrokerAddress(host, port, parts.username, password), page)
+        raise ConfigurationError(f"--page {page!r}: {error}") from error
 
 
 async def perform_against(
@@ -102,13 +107,26 @@ async def perform_against(
     """Play a scenario against `target` and judge what can be seen of it.
 
     Nodes tell times `shift_ms` after those of the scenario: so that it ends with the run, if that
-    is left open.
+    is left open. Raises `ConfigurationError`, and starts nothing, where the broker is known not to
+    let them in.
     """
     begun_s = time.perf_counter()
     if cast is None:
         cast = await asyncio.to_thread(cast_of, scenario)
+    boards = sum(stand.is_firmware for stand in cast.stands)
+    require(boards)
+    if boards and target.address.tls:
+        raise ConfigurationError("firmware: boards of a scenario speak no TLS to a broker yet")
     if shift_ms is None:
         shift_ms = shift_of(scenario, time.time_ns() // 1_000_000)
+    names = [stand.node for stand in cast.stands]
+    passwords = read_passwords(target.passwords, target.address, names)
+    if passwords is not None:
+        if scenario.head.sessions == "shared":
+            raise ConfigurationError("one shared session has one account: leave --passwords out")
+        _refuse_strangers(scenario)
+    make_room(connections_of(scenario, len(names)))
+    await check_broker(target.address, names, passwords)
     with (
         tempfile.TemporaryDirectory(prefix="preau-scenario-") as folder,
         ScenarioClock(Path(folder) / "clock", scenario.begin_ms) as clock,
@@ -117,7 +135,10 @@ async def perform_against(
         def shifted_s() -> float:
             return clock.now_s() + shift_ms / 1000
 
-        nodes = cast.nodes(scenario, target.address, shifted_s, shift_ms=shift_ms)
+        bench = Bench(Path(folder))
+        nodes = await bench.nodes(
+            scenario, cast, target.address, shifted_s, shift_ms=shift_ms, passwords=passwords
+        )
         player = Player(scenario, cast, nodes, clock, target, told)
         broke: str | None = None
         verdicts: list[Verdict] = []
@@ -127,14 +148,30 @@ async def perform_against(
                 target.page or "",
                 [node.node for node in nodes],
                 since_ms=scenario.begin_ms,
-                until_ms=scenario.end_ms + 1,
+                # Boards measure on while they hand over, by the gateway's own clock.
+                until_ms=clock.now_ms() + scenario.head.interval_s * 1000 + _LATER_MS
+                if boards
+                else scenario.end_ms + 1,
                 shift_ms=shift_ms,
+                context=target.page_context(),
             )
-            judge = Judge(scenario, cast, Evidence(records, nodes), player.overviews, 0)
+            judge = Judge(scenario, cast, Evidence(records, nodes), player.overviews, UNKNOWN)
             verdicts = await asyncio.to_thread(_seen, judge, target)
         except PreauError as error:
             broke = str(error)
         return outcome_of(player, verdicts, broke, begun_s)
+
+
+def _refuse_strangers(scenario: Scenario) -> None:
+    """Where each node has an account nobody else gets in. Raises `ProblemsError`."""
+    reason = "needs a broker that lets one client write for all nodes: leave --passwords out"
+    problems = [
+        scenario.source.problem(("fault", entry.index, "what"), reason, entry.table.what)
+        for entry in scenario.faults
+        if isinstance(entry.table, HostilePayloads)
+    ]
+    if problems:
+        raise ProblemsError(problems)
 
 
 def shift_of(scenario: Scenario, now_ms: int) -> int:

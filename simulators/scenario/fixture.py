@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from ingest.estate.fields import to_ms
-from simulators.node import VirtualNode
+from simulators.scenario.boards import Bench, Node, require
 from simulators.scenario.cast import Cast, cast_of
 from simulators.scenario.clock import ScenarioClock
 from simulators.scenario.estate_files import write_estate
@@ -67,11 +67,11 @@ class PreauTown:
         return datetime.fromtimestamp(self._player.clock.now_ms() / 1000, UTC)
 
     @property
-    def nodes(self) -> list[VirtualNode]:
+    def nodes(self) -> list[Node]:
         """The nodes, in the order of the estate."""
         return list(self._player.nodes)
 
-    def node_in(self, room: str) -> VirtualNode:
+    def node_in(self, room: str) -> Node:
         """The node in a room, `site/room`. `LookupError` where there is none."""
         for node, stand in zip(self._player.nodes, self._cast.stands, strict=True):
             if stand.ref == room:
@@ -136,10 +136,11 @@ async def _opened(
     scenario: Scenario, folder: Path, loop: asyncio.AbstractEventLoop
 ) -> AsyncIterator[PreauTown]:
     cast = await asyncio.to_thread(cast_of, scenario)
+    require(sum(stand.is_firmware for stand in cast.stands))
     wanted = Wanted(folder, broker=scenario.head.broker, influxdb=scenario.head.influxdb)
     with ScenarioClock(folder / "clock", scenario.begin_ms) as clock:
         async with running(wanted, clock, write_estate(folder, scenario, cast)) as servers:
-            nodes = cast.nodes(scenario, servers.address, clock.now_s)
+            nodes = await Bench(folder).nodes(scenario, cast, servers.address, clock.now_s)
             player = Player(scenario, cast, nodes, clock, servers)
             async with player.powered():
                 yield PreauTown(cast, player, servers, loop)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.mqtt.address import BrokerAddress
@@ -42,17 +42,29 @@ def publish_all(broker: BrokerAddress, messages: Sequence[tuple[str, bytes]]) ->
     """
     client = Client(CallbackAPIVersion.VERSION2)
     client.max_queued_messages_set(0)
+    if broker.password is not None:
+        client.username_pw_set(broker.username, broker.password)
+    tls = broker.tls_context()
+    if tls is not None:
+        client.tls_set_context(tls)
     try:
         client.connect(broker.host, broker.port)
         client.loop_start()
         sent = [client.publish(topic, payload, qos=1) for topic, payload in messages]
         for one in sent:
-            one.wait_for_publish(_SENT_WITHIN_S)
+            _wait_until_taken(one)
         client.disconnect()
     except (OSError, RuntimeError, ValueError) as error:
         raise TransientError(f"broker {broker}: can't publish to it: {error}") from error
     finally:
         client.loop_stop()
+
+
+def _wait_until_taken(message: MQTTMessageInfo) -> None:
+    message.wait_for_publish(_SENT_WITHIN_S)
+    # It returns all the same when the time is up.
+    if not message.is_published():
+        raise RuntimeError(f"it acknowledges nothing in {_SENT_WITHIN_S:g} s")
 
 
 def _noise(rng: Random, _node: str, _now_s: int) -> bytes:

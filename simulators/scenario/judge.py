@@ -17,6 +17,7 @@ from ingest.estate.fields import DEFAULT_ZONE, to_ms
 from ingest.quantities import QUANTITIES
 from ingest.readings import Quality
 from ingest.store.reader import Point
+from simulators.scenario.boards import FirmwareNode
 from simulators.scenario.cast import Cast
 from simulators.scenario.evidence import Evidence, Key
 from simulators.scenario.model import (
@@ -31,8 +32,11 @@ from simulators.scenario.model import (
     Overview,
 )
 from simulators.scenario.script import Entry, Scenario
+from simulators.scenario.weight import Weight
 
 _SHOWN: Final = 3
+# As people write them; the contract has SenML's.
+_UNITS: Final = {"temperature": "°C", "humidity": "%"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Judge:
     cast: Cast
     evidence: Evidence
     overviews: dict[int, dict[str, object]]
-    peak_kib: int
+    weight: Weight
     zone: ZoneInfo = DEFAULT_ZONE
 
     def verdicts(self) -> list[Verdict]:
@@ -79,8 +83,7 @@ class Judge:
             case Letters() as letters:
                 found = self._letters(letters)
             case Memory() as memory:
-                mib = self.peak_kib / 1024
-                found = 0 < mib <= memory.at_most_mib, f"the gateway took up to {mib:.0f} MiB"
+                found = self._memory(memory)
             case Overview() as overview:
                 found = self._overview(overview, self.overviews.get(entry.index))
             case table:
@@ -92,6 +95,15 @@ class Judge:
             return self._missing()
         return self._twice() if what == "nothing_twice" else self._influxdb()
 
+    def _memory(self, memory: Memory) -> tuple[bool, str]:
+        mib = self.weight.kib / 1024
+        if mib == 0:
+            return False, "this system does not tell how much memory the gateway takes"
+        found = f"the gateway took up to {mib:.0f} MiB"
+        if not self.weight.is_peak:
+            found += " when looked at: this system does not tell its peak"
+        return mib <= memory.at_most_mib, found
+
     def _letters(self, letters: Letters) -> tuple[bool, str]:
         counts = self.evidence.records.letter_counts()
         count = counts.get(letters.reason, 0) if letters.reason else sum(counts.values())
@@ -101,8 +113,13 @@ class Judge:
         wrong = [f"{n.node} still holds {n.held} packs" for n in self.evidence.nodes if n.held]
         for node in self.evidence.nodes:
             received = self.evidence.records.received(node)
-            if received != ([(1, node.taken)] if node.taken else []):
-                wrong.append(f"{node.node} took packs 1 to {node.taken}, received are {received}")
+            if received != node.numbered:
+                wrong.append(
+                    f"{node.node} took packs {_packs(node.numbered)}, "
+                    f"received are {_packs(received)}"
+                )
+            if isinstance(node, FirmwareNode) and node.untaken:
+                wrong.append(f"the firmware of {node.node} {node.untaken}")
         missing = self.evidence.comparison().missing
         if missing:
             wrong.insert(0, f"{len(missing)} readings are missing: {self._shown(missing)}")
@@ -116,6 +133,9 @@ class Judge:
                 False,
                 f"{len(strange)} stored readings that no node took: {self._shown(strange)}",
             )
+        for node in self.evidence.nodes:
+            if isinstance(node, FirmwareNode) and node.misdated:
+                return False, f"the firmware of {node.node} {node.misdated}"
         return True, "each reading once, as it was taken"
 
     def _influxdb(self) -> tuple[bool, str]:
@@ -140,11 +160,11 @@ class Judge:
         node, (quantity, _, at_ms) = first
         return (
             f"of {nodes} nodes, from {self._time(at_ms)} ({quantity} of {node}, "
-            f"{self._room(node)}) to {self._time(last[1][2])}"
+            f"{self._where(node)}) to {self._time(last[1][2])}"
         )
 
     def _level(self, level: Level) -> tuple[bool, str]:
-        unit = QUANTITIES[level.what].unit
+        unit = _UNITS.get(level.what) or QUANTITIES[level.what].unit
         points = [point for _, point in self._good(level, level.what, level.when)]
         if not points:
             return False, f"nothing was measured in {level.room} then"
@@ -163,7 +183,8 @@ class Judge:
         first = outside[0]
         return False, (
             f"{first.value:g} {unit} in {level.room} at {self._time(first.measured_at_ms)}, "
-            f"{len(outside)} of {len(values)} readings are outside, {low.value:g} to {high.value:g}"
+            f"{len(outside)} of {len(values)} readings are outside; all: {low.value:g} to "
+            f"{high.value:g} {unit}"
         )
 
     def _icone(self, expected: IconeExpected) -> tuple[bool, str]:
@@ -187,6 +208,8 @@ class Judge:
             for node in self._nodes(judged.room)
             for point in self.evidence.records.points(node, judged.quantity, since_ms, until_ms)
         ]
+        if not points:
+            return False, f"nothing was measured in {judged.room} then"
         count = sum(point.quality == wanted for point in points)
         return _within(judged, count), f"{count} of {len(points)} readings are {judged.quality}"
 
@@ -232,8 +255,9 @@ class Judge:
         """Of the estate itself, not of its copies."""
         return [one.node for one in self.cast.stands if one.ref == ref and one.copy == 1]
 
-    def _room(self, node: str) -> str:
-        return next(one.ref for one in self.cast.stands if one.node == node)
+    def _where(self, node: str) -> str:
+        stand = next(one for one in self.cast.stands if one.node == node)
+        return f"{stand.ref}, firmware" if stand.is_firmware else stand.ref
 
     def _time(self, at_ms: int) -> str:
         return datetime.fromtimestamp(at_ms / 1000, self.zone).strftime("%Y-%m-%d %H:%M")
@@ -260,6 +284,16 @@ def _within(bounds: Bounded, value: float) -> bool:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "none"
+
+
+def _packs(numbers: dict[str, list[tuple[int, int]]]) -> str:
+    """Of one log as a rule, which then needs no name."""
+    told = [
+        (f"log {log}: " if len(numbers) > 1 else "")
+        + ", ".join(f"{low} to {high}" for low, high in ranges)
+        for log, ranges in sorted(numbers.items())
+    ]
+    return "; ".join(told) or "none"
 
 
 def _value(point: Point) -> float:

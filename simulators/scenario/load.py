@@ -4,6 +4,7 @@ Each problem has file, line, key, value and reason, as those of an estate have. 
 """
 
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -120,6 +121,11 @@ class _Reading:
     def _estate(self, head: HeadTable | None) -> tuple[Path, Estate | None]:
         named = head.estate if head is not None else "demo"
         path = DEMO_ESTATE if named == "demo" else self.source.file.parent / named
+        # Not `is_file`, which raises for a name that is too long.
+        if not os.path.isfile(path):  # noqa: PTH113
+            reason = 'is neither "demo" nor an estate file beside the scenario'
+            self.problems.append(self.source.problem(("estate",), reason, named))
+            return path, None
         try:
             return path, load_estate(path)
         except EstateError as error:

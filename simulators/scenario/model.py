@@ -51,8 +51,12 @@ class ShortTable(EstateModel):
     interval_s: Annotated[int, Field(ge=1, le=3600)] | None = None
     stride_s: Seconds | None = None
     nodes: Annotated[int, Field(ge=1, le=MOST_NODES)] | None = None
+    firmware: "Firmware | None" = None
     speed: "Speed | None" = None
 
+
+Firmware = Literal["all"] | Annotated[int, Field(ge=1, le=MOST_NODES)]
+"""How many of the nodes, the first ones, run the real firmware on virtual boards."""
 
 Speed = Literal["full"] | Annotated[float, Field(gt=0, le=100_000)]
 """As fast as possible, or so many times as fast as life."""
@@ -72,8 +76,11 @@ class HeadTable(EstateModel):
     """At full speed the clock moves by so much at once, if nothing happens in between."""
     nodes: Annotated[int, Field(ge=1, le=MOST_NODES)] | None = None
     """Fewer than the estate has, or more, in copies of it; all of the estate if left out."""
+    firmware: Firmware | None = None
     power: Literal["mains", "battery"] = "mains"
     speed: Speed = "full"
+    sessions: Literal["own", "shared"] = "own"
+    """Whether each node has an MQTT session of its own, as in life, or all have one together."""
     broker: Literal["auto", "mosquitto", "embedded"] = "auto"
     influxdb: bool = False
     patience_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
@@ -95,6 +102,10 @@ class HeadTable(EstateModel):
             if begin >= end:
                 raise ValueError("in its short form it ends before it begins")
         return self
+
+    def firmware_of(self, nodes: int) -> int:
+        """How many of so many nodes run the real firmware."""
+        return nodes if self.firmware == "all" else self.firmware or 0
 
     def shortened(self) -> "HeadTable":
         """The short form; itself where it has none."""
@@ -155,6 +166,8 @@ class FaultTable(EstateModel):
             raise ValueError("give either `since`, when it begins, or `times`, how often")
         if self.until is not None and self.times is not None:
             raise ValueError("`until` goes with `since`; drawn ones last `lasting_s`")
+        if self.since is not None and self.lasting_s:
+            raise ValueError("`lasting_s` goes with `times`; with `since` write `until`")
         return self
 
 
@@ -164,10 +177,10 @@ class SystemFault(FaultTable):
     what: Literal["broker_down", "gateway_killed", "influxdb_down"]
 
 
-class LinkCut(FaultTable):
-    """The network of all nodes, or of those in some rooms."""
+class NodesFault(FaultTable):
+    """Of all nodes, or of those in some rooms: their network, or their power."""
 
-    what: Literal["link_cut"]
+    what: Literal["link_cut", "power_cut"]
     rooms: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
 
@@ -337,7 +350,7 @@ class Overview(ExpectTable):
 
 FAULTS: tuple[type[FaultTable], ...] = (
     SystemFault,
-    LinkCut,
+    NodesFault,
     HostilePayloads,
     ClockFault,
     BatteryFault,

@@ -19,6 +19,7 @@ from simulators.scenario.model import (
     DisconnectedFault,
     FaultTable,
     HostilePayloads,
+    NodesFault,
     RoomFault,
     ShareFault,
     SystemFault,
@@ -72,10 +73,11 @@ def occurrences(scenario: Scenario) -> list[Occurrence]:
 
 
 def _end_ms(scenario: Scenario, fault: FaultTable, since_ms: int) -> int:
-    """A server comes back at once if nothing else is said; everything else stays broken."""
+    """A server or power comes back at once if nothing else is said; all else stays broken."""
     if fault.until is not None:
         return to_ms(fault.until)
-    return since_ms if isinstance(fault, SystemFault | HostilePayloads) else scenario.end_ms
+    comes_back = isinstance(fault, SystemFault | HostilePayloads) or fault.what == "power_cut"
+    return since_ms if comes_back else scenario.end_ms
 
 
 def of_air_and_nodes(scenario: Scenario) -> list[Fault]:
@@ -85,7 +87,10 @@ def of_air_and_nodes(scenario: Scenario) -> list[Fault]:
 
 def _as_fault(scenario: Scenario, one: Occurrence) -> list[Fault]:
     table = one.fault
-    if isinstance(table, SystemFault | HostilePayloads) or one.until_ms <= one.since_ms:
+    if (
+        isinstance(table, SystemFault | NodesFault | HostilePayloads)
+        or one.until_ms <= one.since_ms
+    ):
         return []
     when = {"since_ms": one.since_ms, "until_ms": one.until_ms}
     if isinstance(table, BuildingFaultTable):

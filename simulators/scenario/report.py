@@ -4,10 +4,14 @@ Pure: an outcome goes in, text comes out.
 """
 
 import json
+import shlex
 from datetime import UTC, datetime
+from typing import Final
 from xml.etree import ElementTree as ET
 
 from simulators.scenario.perform import Outcome
+
+_SHOWN_ROOMS: Final = 3
 
 
 def as_table(outcome: Outcome) -> str:
@@ -33,21 +37,43 @@ def summary(outcome: Outcome) -> str:
     said = "passed" if outcome.holds else "FAILED"
     held = f"{sum(v.holds is True for v in outcome.verdicts)} of {expected} hold"
     return (
-        f"{outcome.scenario.name}: {said}, {held}; {outcome.nodes} nodes, {outcome.packs} packs, "
-        f"{outcome.resent} sent again, {outcome.took_s:.1f} s; "
-        f"seed {outcome.scenario.seed}, packs {outcome.digest}"
+        f"{outcome.scenario.name}: {said}, {held}; {outcome.nodes} nodes{_firmware(outcome)}, "
+        f"{outcome.packs} packs{_sent(outcome)}, {outcome.took_s:.1f} s; "
+        f"seed {outcome.scenario.seed}{_bytes(outcome)}"
     )
+
+
+def _sent(outcome: Outcome) -> str:
+    """What only virtual nodes tell of themselves."""
+    return f", {outcome.resent} sent again" if outcome.digest else ""
+
+
+def _bytes(outcome: Outcome) -> str:
+    return f", packs {outcome.digest}" if outcome.digest else ""
+
+
+def _firmware(outcome: Outcome) -> str:
+    """How many are no simulation, and where the first of them stand."""
+    count = len(outcome.firmware)
+    rooms = ", ".join(room for _, room in outcome.firmware[:_SHOWN_ROOMS])
+    more = ", …" if count > _SHOWN_ROOMS else ""
+    return f" ({count} with the real firmware: {rooms}{more})" if count else ""
 
 
 def again(outcome: Outcome) -> str:
     """The command that plays the same."""
-    scenario = outcome.scenario
-    command = f"preau simulate {scenario.source.file} --seed {scenario.seed}"
+    scenario, head = outcome.scenario, outcome.scenario.head
+    words = ["preau", "simulate", *(["--replay"] if scenario.is_recording else [])]
+    words += [str(scenario.source.file), "--seed", str(scenario.seed)]
     if scenario.is_short:
-        command += " --short"
-    if scenario.head.nodes is not None:
-        command += f" --nodes {scenario.head.nodes}"
-    return command
+        words.append("--short")
+    if head.nodes is not None:
+        words += ["--nodes", str(head.nodes)]
+    if head.speed != scenario.written.speed:
+        words += ["--speed", head.speed if head.speed == "full" else f"{head.speed:g}"]
+    if head.sessions != scenario.written.sessions:
+        words.append("--shared-session")
+    return shlex.join([*words, *scenario.asked])
 
 
 def as_json(outcome: Outcome) -> str:
@@ -58,9 +84,10 @@ def as_json(outcome: Outcome) -> str:
             "holds": outcome.holds,
             "seed": outcome.scenario.seed,
             "nodes": outcome.nodes,
+            "firmware": [{"node": node, "room": room} for node, room in outcome.firmware],
             "packs": outcome.packs,
-            "resent": outcome.resent,
-            "digest": outcome.digest,
+            "resent": outcome.resent if outcome.digest else None,
+            "digest": outcome.digest or None,
             "seconds": round(outcome.took_s, 3),
             "broke": outcome.broke,
             "reached": _time(outcome.at_ms),
@@ -84,6 +111,10 @@ def as_junit(outcome: Outcome) -> str:
         errors=str(int(outcome.broke is not None)),
         time=f"{outcome.took_s:.3f}",
     )
+    if outcome.firmware:
+        properties = ET.SubElement(suite, "properties")
+        for node, room in outcome.firmware:
+            ET.SubElement(properties, "property", name="firmware", value=f"{node} {room}")
     for verdict in outcome.verdicts:
         case = ET.SubElement(suite, "testcase", classname=outcome.scenario.name, name=verdict.name)
         if verdict.holds is None:

@@ -38,6 +38,9 @@ class Scenario:
     faults: tuple[Entry[FaultTable], ...] = ()
     expectations: tuple[Entry[ExpectTable], ...] = ()
     is_short: bool = False
+    is_recording: bool = False
+    asked: tuple[str, ...] = ()
+    """Options of the command that no field here tells, so that it can be typed again."""
 
     @property
     def begin_ms(self) -> int:
@@ -53,6 +56,14 @@ class Scenario:
     def seed(self) -> int:
         """What everything is drawn by."""
         return self.head.seed
+
+    def measured_rooms(self) -> list[str]:
+        """The rooms of the estate that have a node at the begin, one for each node."""
+        return [
+            place.ref
+            for place in self.estate.rooms()
+            for _ in self.estate.nodes_of(place.ref, self.begin_ms)
+        ]
 
     def with_head(self, **changes: object) -> "Scenario":
         """The same with other seed, nodes or speed."""

@@ -37,6 +37,7 @@ from simulators.scenario.children import (
     mosquitto,
 )
 from simulators.scenario.clock import ScenarioClock
+from simulators.scenario.weight import Weight
 
 GATEWAY_MODULE: Final = "simulators.scenario.gateway_process"
 _WELL_WITHIN_S: Final = 60.0
@@ -126,11 +127,9 @@ class Servers:
         else:
             await self.broker.start()
 
-    def resident_kib(self) -> int:
-        """The memory of a gateway that is a process of its own and runs; else 0."""
-        if self.gateway is None or not self.gateway.is_running:
-            return 0
-        return self.gateway.resident_kib()
+    def weight(self) -> Weight:
+        """The memory of a gateway that is a process of its own and runs; else none."""
+        return Weight() if self.gateway is None else self.gateway.weight()
 
     def check(self) -> None:
         """Raises `GatewayEndedError` where the gateway has ended by itself."""

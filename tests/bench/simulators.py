@@ -105,7 +105,43 @@ async def sessions(nodes: int, minutes: int) -> list[Figure]:
         ),
         Figure("beyond the period until all had their receipt", took_s - minutes * 60, "s"),
         Figure("processor time of the simulator", cpu_s / took_s * 100, "%"),
-        Figure("memory of the gateway", player.peak_kib / 1024, "MiB"),
+        Figure("memory of the gateway", player.weight.kib / 1024, "MiB"),
+    ]
+
+
+async def full_speed(how: str, nodes: int = 300, hours: int = 6) -> tuple[float, float]:
+    """Packs a second from the first measurement to the last receipt, and processor ms a pack."""
+    head = {"nodes": nodes, "sessions": how, "speed": "full", "stride_s": 3600}
+    scenario = load_scenario(SHIPPED / "departement.toml")
+    head["end"] = scenario.head.begin + timedelta(hours=hours)
+    scenario = replace(scenario, head=scenario.head.model_copy(update=head))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cast = cast_of(scenario)
+        cast.town.air.stretch(0)
+        wanted = Wanted(folder, broker="mosquitto", gateway_alone=True)
+        with ScenarioClock(folder / "clock", scenario.begin_ms) as clock:
+            async with running(wanted, clock, write_estate(folder, scenario, cast)) as servers:
+                members = cast.nodes(scenario, servers.address, clock.now_s)
+                player = Player(scenario, cast, members, clock, servers)
+                begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
+                await player.run()
+                took_s = time.perf_counter() - begun_s
+                cpu_s = time.process_time() - begun_cpu_s
+                packs = sum(node.taken for node in members)
+                assert accounted_for(servers.data, members) == packs
+    return packs / took_s, cpu_s / packs * 1000
+
+
+def session_rates() -> list[Figure]:
+    """300 nodes at full speed, with sessions of their own and in one."""
+    own, own_ms = asyncio.run(full_speed("own"))
+    shared, shared_ms = asyncio.run(full_speed("shared"))
+    return [
+        Figure(
+            "packs until their receipt, 300 nodes in one session", shared, "packs/s", own, "own"
+        ),
+        Figure("processor time of the simulator for it", shared_ms, "ms/pack", own_ms, "own"),
     ]
 
 
@@ -114,11 +150,16 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=15_000)
     parser.add_argument("--minutes", type=int, default=11, help="two cadences and a little")
     parser.add_argument("--without-year", action="store_true")
+    parser.add_argument("--rates-only", action="store_true")
     parser.add_argument("--json", type=Path, help="writes the figures here as well")
     options = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     print(f"file descriptors: {soft} a process, at most {hard}")
     figures = [] if options.without_year else year.run(options)
+    figures += session_rates()
+    if options.rates_only:
+        show(figures)
+        return
     figures += asyncio.run(sessions(options.nodes, options.minutes))
     show(figures)
     if options.json:

@@ -51,6 +51,7 @@ async def test_what_the_chips_hold_is_what_the_api_answers(mosquitto: Server, tm
             by_room = await gateway.get(
                 "/api/v1/readings", room="jules-ferry/cp-a", quantity="temperature"
             )
+            (node,) = (await gateway.get("/api/v1/nodes", node=NODE))["nodes"]
     ended_s = time.time()
     # SHT4x: 175/65535 K a step, rounded by the node to 0.01 K; 125/65535 % to 0.1 %.
     assert abs(by_quantity["temperature"][-1]["value"] - 21.37) <= 0.01
@@ -61,3 +62,7 @@ async def test_what_the_chips_hold_is_what_the_api_answers(mosquitto: Server, tm
             at_s = datetime.fromisoformat(reading["measured_at"]).timestamp()
             assert started_s <= at_s <= ended_s
     assert by_room["series"][0]["node"] == NODE
+    # As the chip comes: it corrects its baseline, and nobody has calibrated it.
+    assert [(one["sensor"], one["abc"], one["calibrated_at"]) for one in node["co2"]] == [
+        ("scd4x@0x62", True, None)
+    ]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,8 +12,23 @@ import pytest
 
 from ingest.store.reader import StoreReader
 from simulators.board.board import VirtualBoard
+from simulators.board.chips import Chips
+from simulators.board.scd4x import Scd4x
 from tests.gateway import Gateway as RealGateway
 from tests.servers import Server, eventually, require_micropython, running
+from tests.setup_network import (
+    BUTTON,
+    CODE,
+    MINUTE_MS,
+    ask,
+    closed,
+    goes_on_sampling,
+    is_clean,
+    opened,
+    said,
+    setup_board,
+    without_a_gap,
+)
 from tests.system.test_firmware_node import NODE, Gateway
 
 
@@ -23,13 +39,20 @@ def gateway(mosquitto: Server) -> AsyncIterator[Gateway]:
     gateway.close()
 
 
-def battery_board(folder: Path, port: int, **config: Any) -> VirtualBoard:
+def battery_board(
+    folder: Path, port: int, chips: Chips | None = None, **config: Any
+) -> VirtualBoard:
+    """Without `chips` it has an SHT4x: an SCD41 takes its 5 s at each wake."""
     require_micropython()
+    if chips is None:
+        chips = Chips()
+        chips.scd4x.connected = False
     return VirtualBoard(
         NODE,
         folder / "board",
         ("127.0.0.1", port),
         interval_s=2,
+        chips=chips,
         extra_config={"life": "battery", "wifi_every": 3, "ip": "cached"} | config,
     )
 
@@ -111,6 +134,66 @@ def _again(gateway: Gateway) -> None:
         gateway.command(id="b1", do="identify")
 
 
+class WatchedScd4x(Scd4x):
+    """Notes in which run of the board it shoots, and whether the radio was on for that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.board: VirtualBoard | None = None
+        self.shots_of_run: Counter[int] = Counter()
+        self.radio: set[bool] = set()
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if data in (b"\x21\x9d", b"\xec\x05"):
+            assert self.board is not None
+            self.shots_of_run[self.board.starts] += data == b"\x21\x9d"
+            self.radio.add(self.board.surroundings.radio_on)
+
+
+async def test_an_scd41_shoots_singly_at_each_wake_with_the_radio_off(
+    gateway: Gateway, mosquitto: Server, tmp_path: Path
+) -> None:
+    """Found by the scan, and told nothing. A shot takes 5 s; of two after power-on the first is
+    thrown away.
+    """
+    chip = WatchedScd4x()
+    board = chip.board = battery_board(tmp_path, mosquitto.port, Chips(scd4x=chip), wifi_every=1)
+    async with board:
+        await eventually(lambda: gateway.packs, deadline_s=60)
+        chip.co2_ppm = 812
+        await eventually(lambda: len(gateway.packs) >= 3, deadline_s=90)
+        chip.co2_ppm = 477
+        await eventually(lambda: len(gateway.packs) >= 5, deadline_s=90)
+    assert [chip.shots_of_run[run] for run in (1, 2, 3, 4)] == [2, 1, 1, 1]
+    assert chip.radio == {False}
+    assert not chip.measuring
+    told = [
+        record["v"] for pack in gateway.packs for record in json.loads(pack) if record["n"] == "co2"
+    ]
+    assert len(told) == len(gateway.packs)
+    assert (told[0], told[2], told[4]) == (600, 812, 477)
+    online = [presence for presence in gateway.presences if presence["online"]]
+    assert online[0]["co2"] == [{"sensor": "scd4x@0x62", "abc": True, "single_shot": True}]
+    asleep = [presence for presence in gateway.presences if presence.get("asleep")]
+    # The radio's part does not contain the shot.
+    assert all(presence["awake_ms"] - presence["radio_ms"] >= 5000 for presence in asleep)
+    assert not any("defect" in line for line in board.output), list(board.output)
+
+
+async def test_what_it_would_sleep_through_is_refused_in_its_presence(
+    gateway: Gateway, mosquitto: Server, tmp_path: Path
+) -> None:
+    board = battery_board(tmp_path, mosquitto.port, sensors=[{"chip": "contact", "pin": 25}])
+    async with board:
+        await eventually(lambda: gateway.presences, deadline_s=60)
+        assert gateway.presences[0]["failing"] == ["contact@pin25"]
+        assert gateway.presences[0]["sensors"] == ["sht4x@0x44"]
+        await eventually(lambda: board.starts >= 3, deadline_s=60)
+    said = "contact@pin25: needs a node that does not sleep"
+    assert sum(said in line for line in board.output) == 1, list(board.output)
+
+
 # All of it, or the failures in a row alone: the sixth of the last 65 bytes, where believing it
 # would put the next try off.
 @pytest.mark.parametrize("spoilt", [slice(None), slice(-60, -59)], ids=["all", "failures"])
@@ -160,3 +243,61 @@ async def test_the_real_gateway_stores_each_reading_once_and_shows_the_node_asle
             assert log.missing() == []
             assert log.received.count() >= 4
     assert not any("battery:" in line for line in board.output), list(board.output)
+
+
+async def test_nothing_configured_opens_the_set_up_network_once_and_then_it_sleeps(
+    tmp_path: Path, gateway: Gateway, mosquitto: Server
+) -> None:
+    """Ten minutes after the batteries were put in, and not again at each wake: else nobody's node
+    would empty them.
+    """
+    board = setup_board(tmp_path, life="battery", wifi_every=1)
+    async with board:
+        await opened(board)
+        await goes_on_sampling(board)
+        assert board.starts == 1
+        board.surroundings.ahead_ms = 10 * MINUTE_MS
+        await closed(board)
+        await eventually(lambda: board.starts >= 4, deadline_s=40)
+        assert said(board, "set-up: network open") == 1
+        # The radio stays off as well: there is nothing that it could reach.
+        assert not board.surroundings.joins
+        assert not said(board, "link:")
+        # With the batteries out and in again it can be set up.
+        await board.kill()
+        await board.start()
+        await eventually(lambda: said(board, "set-up: network open") == 2)
+        told = {"ssid": "preau", "host": "127.0.0.1", "port": str(mosquitto.port)}
+        assert (await ask(board, code=CODE, **told))[0] == 200
+        await eventually(lambda: len(gateway.packs) >= 8, deadline_s=60)
+        await eventually(lambda: without_a_gap(gateway.numbers()), deadline_s=60)
+    is_clean(board)
+
+
+async def test_a_button_held_at_a_wake_opens_the_set_up_network_once(
+    tmp_path: Path, gateway: Gateway, mosquitto: Server
+) -> None:
+    board = setup_board(tmp_path, mosquitto.port, life="battery", wifi_every=8, button=BUTTON)
+    async with board:
+        await eventually(lambda: gateway.packs)
+        await eventually(lambda: board.starts >= 3, deadline_s=40)
+        assert not board.surroundings.access_points
+        board.surroundings.drive(BUTTON, 0)
+        await opened(board)
+        await goes_on_sampling(board)
+        board.surroundings.ahead_ms = 10 * MINUTE_MS
+        await closed(board)
+        before = board.starts
+        # Stuck, it opens nothing again.
+        await eventually(lambda: board.starts >= before + 3, deadline_s=60)
+        assert said(board, "set-up: network open") == 1
+        board.surroundings.release(BUTTON)
+        before = board.starts
+        await eventually(lambda: board.starts >= before + 2, deadline_s=60)
+        board.surroundings.drive(BUTTON, 0)
+        await opened(board)
+        # What it is told is tried at once, and not when it is next due to send.
+        seen = len(gateway.presences)
+        assert (await ask(board, code=CODE, ssid="preau"))[0] == 200
+        await eventually(lambda: len(gateway.presences) > seen, deadline_s=20)
+    is_clean(board)

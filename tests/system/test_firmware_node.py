@@ -15,7 +15,7 @@ import pytest
 
 from simulators.board.board import VirtualBoard
 from simulators.board.chips import Chips
-from simulators.board.program import HEAP_OF_PROGRAM, SOURCES, STAND_INS, Program, find_compiler
+from simulators.board.program import HEAP, SOURCES, STAND_INS, Program, find_compiler
 from simulators.board.scd4x import Scd4x
 from tests.servers import Server, eventually, require_micropython
 from tests.unit.firmware.micropython import run_micropython
@@ -328,7 +328,7 @@ async def test_32_packs_without_receipt_fit_the_heap(
     assert gateway.numbers()[:32] == list(range(1, 33))
 
 
-async def test_in_96k_beside_the_stand_ins_a_node_answers_every_command_again_and_again(
+async def test_in_96k_a_node_answers_every_command_again_and_again(
     gateway: Gateway, board: VirtualBoard, tmp_path: Path
 ) -> None:
     """With 32 packs in flight, without a restart for want of memory, its free heap not falling."""
@@ -369,7 +369,7 @@ async def test_in_96k_beside_the_stand_ins_a_node_answers_every_command_again_an
         assert board.starts == 2, list(board.output)
     ok = {reply["id"]: reply["ok"] for reply in gateway.replies}
     assert all(ok[name] == ("dance" not in name and "co2" not in name) for name in ok)
-    assert HEAP_OF_PROGRAM == "96k"
+    assert HEAP == "96k"
     # Identify still blinks, its code is still loaded: at rest it is 3 KiB more.
     assert min(free) >= 6 * 1024, free
     assert free[-1] >= free[1] - 512, free

@@ -1,6 +1,5 @@
 """Nodes with all the sensors that a room may have, in the heap of a node, against Mosquitto."""
 
-import asyncio
 import json
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from simulators.board.chips import Chips
 from simulators.board.onewire import Ds18b20, OneWireBus
 from simulators.board.s8 import S8
 from simulators.board.scd4x import Scd4x
-from tests.servers import Server, eventually, require_micropython
+from tests.servers import Server, eventually, free_port, require_micropython
 from tests.system.test_firmware_node import NODE, Gateway, heap_free
 
 DOOR, PIR, LEDS, WIRE = 25, 26, 27, 4
@@ -81,7 +80,8 @@ async def test_a_classroom_with_all_it_may_have(
         board.surroundings.drive(DOOR, 1)
         await eventually(lambda: value_of(gateway, "opening.door") is True)
         chips.scd4x.co2_ppm = 480
-        await asyncio.sleep(2)  # Three of the chip's minutes, which a calibration wants.
+        # Three of the chip's minutes, which a calibration wants.
+        await eventually(lambda: chips.scd4x.measured_for_s >= 180)
         gateway.command(id="k", do="calibrate_co2", ppm=420)
         await eventually(lambda: gateway.replies)
         await eventually(lambda: value_of(gateway, "co2") == 420)
@@ -111,6 +111,27 @@ async def test_a_classroom_with_all_it_may_have(
     # The gateway tells whole seconds, so the node's clock is that exact.
     assert abs(min(moments) - opened_s) < 2
     assert len(moments) == len(set(moments))
+
+
+async def test_the_light_for_pupils_needs_no_network(tmp_path: Path) -> None:
+    """Neither Wi-Fi nor gateway nor time, ever: green, orange, red, and back, and dark where the
+    sensor is gone.
+    """
+    chips = Chips(scd4x=Scd4x(timer=lambda: time.monotonic() * 100))
+    board = board_of(tmp_path, free_port(), chips, light={"pin": LEDS})
+    board.surroundings.wifi_up = False
+    async with board:
+        for co2_ppm, colour in (
+            (700, (0, 40, 0)),
+            (900, (40, 16, 0)),
+            (1600, (40, 0, 0)),
+            (420, (0, 40, 0)),
+        ):
+            chips.scd4x.co2_ppm = co2_ppm
+            await eventually(lambda c=colour: board.surroundings.leds.get(LEDS) == [c])
+        chips.scd4x.connected = False
+        await eventually(lambda: board.surroundings.leds[LEDS] == [(0, 0, 0)], deadline_s=40)
+    ran_well(board)
 
 
 async def test_a_boiler_room_and_a_probe_that_comes_off(

@@ -93,11 +93,23 @@ def town(tmp_path):
 async def test_a_node_that_spoke_is_placed_moved_and_removed(town):
     await eventually(town.gateway.is_well)
     now_s = int(time.time())
-    town.publish("presence", {"online": True, "hello": "9f31", "firmware": "1.2.0"})
+    co2 = [{"sensor": "s8@uart2", "abc": True, "calibrated_at": 1763800000, "calibrated_ppm": 400}]
+    said = {"online": True, "hello": "9f31", "firmware": "1.2.0", "co2": co2}
+    town.publish("presence", said)
     town.publish("readings", readings(now_s, ("temperature", "Cel", 19.5), ("battery", "V", 3.92)))
     await eventually(lambda: any(row["battery_v"] for row in town.nodes()))
     [row] = town.nodes()
     assert (row["room"], row["state"], row["firmware"]) == (None, "online", "1.2.0")
+    assert row["co2"] == [
+        {
+            "sensor": "s8@uart2",
+            "model": "SenseAir S8",
+            "specified_to_ppm": 2000,
+            "abc": True,
+            "calibrated_at_ms": 1763800000000,
+            "calibrated_ppm": 400,
+        }
+    ]
     assert row["last_heard_at_ms"] >= row["last_measured_at_ms"] == now_s * 1000
 
     said = town.preau(

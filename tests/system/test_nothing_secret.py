@@ -34,7 +34,7 @@ ELSEWHERE = {
     "node.label": "test_node_labels: set-up codes are what slips are for",
     "restore": "test_backup",
     "run": "runs all the time",
-    "simulate": "it takes the password of another's broker from a variable",
+    "simulate": "it takes passwords of another's broker from a variable and a folder",
 }
 
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.servers import require
+from tests.servers import require, require_micropython
 
 USERS_TEST = """
 import pytest
@@ -28,11 +28,30 @@ def test_a_broker_that_was_away_costs_nothing(preau_town):
 def test_another_town(preau_town):
     assert len(preau_town.nodes) == 2
 
+@pytest.mark.preau_town("boards.toml")
+def test_a_town_with_the_real_firmware(preau_town):
+    board, other = preau_town.nodes
+    while not board.receipted:
+        preau_town.advance(seconds=1)
+    board.cut_link()
+    taken = board.taken
+    while board.taken < taken + 3:
+        preau_town.advance(seconds=1)
+    assert board.held >= 3
+
 @pytest.mark.preau_town("no-such-scenario")
 def test_a_town_that_is_not_there(preau_town):
     pass
 """
 
+BOARDS = """
+begin = 2027-01-12T10:00:00
+end = 2027-01-12T12:00:00
+nodes = 2
+firmware = 1
+speed = 1
+interval_s = 1
+"""
 
 # Without the plugins that our own tests use.
 _ALONE = [
@@ -49,9 +68,11 @@ def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_town_whose_clock_the_test_moves(tmp_path: Path):
     require("mosquitto")
+    require_micropython()
     (tmp_path / "test_town.py").write_text(USERS_TEST)
+    (tmp_path / "boards.toml").write_text(BOARDS)
     ran = run_pytest(tmp_path, "--strict-markers")
-    assert "3 passed, 1 error" in ran.stdout, ran.stdout + ran.stderr
+    assert "4 passed, 1 error" in ran.stdout, ran.stdout + ran.stderr
     assert "neither a file nor a scenario" in ran.stdout
 
 

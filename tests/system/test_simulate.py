@@ -1,8 +1,11 @@
 """`preau simulate` as an engineer types it: against a gateway of their own, and with recordings."""
 
 import json
+import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,16 +17,21 @@ from simulators.scenario.load import SHIPPED, load_scenario
 from simulators.sensors import Sensors
 from simulators.town import demo_town
 from tests.gateway import Gateway
-from tests.servers import Server, running
+from tests.servers import Server, require_micropython, running
 
 PREAU = Path(sys.executable).with_name("preau")
 SOME_TIME_MS = 1_735_718_400_000  # 1 January 2025
 MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 
 
-def simulate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def simulate(
+    *arguments: str | Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [str(PREAU), "simulate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=110, env=environment
+    )
 
 
 @pytest.fixture
@@ -61,6 +69,26 @@ def test_a_scenario_against_ones_own_gateway_is_judged_over_its_api(mosquitto, g
     assert [one["holds"] for one in said["expectations"]] == [True, True, True, True, None]
     with gateway.reader() as reader:
         assert len(reader.logs()) == said["nodes"] == 12
+
+
+def test_the_real_firmware_reports_to_ones_own_gateway(mosquitto, gateway, tmp_path: Path):
+    require_micropython()
+    file = tmp_path / "boards.toml"
+    file.write_text(
+        "begin = 2027-01-12T10:00:00\nend = 2027-01-12T10:00:08\nspeed = 1\ninterval_s = 1\n"
+        'nodes = 2\nfirmware = 1\n[[expect]]\nwhat = "nothing_missing"\n'
+        '[[expect]]\nwhat = "nothing_twice"\n'
+    )
+    target = ("--target", f"mqtt://127.0.0.1:{mosquitto.port}", "--page", gateway.url)
+    ran = simulate(file, "--json", *target)
+    said = json.loads(ran.stdout)
+    assert (ran.returncode, said["holds"]) == (0, True), ran.stdout + ran.stderr
+    (board,) = said["firmware"]
+    # Its time is that of the gateway, which is now.
+    assert all(
+        abs(at_ms - time.time() * 1000) < HOUR_MS for *_, at_ms, _ in gateway.stored(board["node"])
+    )
+    assert gateway.stored(board["node"])
 
 
 def test_what_cannot_be_seen_without_the_page_is_not_said_to_hold(mosquitto, gateway):
@@ -127,3 +155,55 @@ def test_a_recording_that_cannot_be_read_is_told_with_its_line(recording: Path):
     ran = simulate("--replay", recording)
     assert ran.returncode == 2
     assert f"{recording}:4: quantity is 'batterie'" in ran.stderr
+
+
+def test_where_nothing_was_measured_nothing_is_good_or_bad(tmp_path: Path):
+    file = tmp_path / "moment.toml"
+    judged = (
+        '[[expect]]\nwhat = "quality"\nroom = "prevert/cp"\nquantity = "co2"\nquality = "bad"\n'
+    )
+    file.write_text(
+        "begin = 2027-01-12T06:00:00\nend = 2027-01-12T07:00:00\nnodes = 1\n"
+        f"{judged}at_most = 0\n{judged}at_most = 0\n"
+        "since = 2027-01-12T06:00:00\nuntil = 2027-01-12T06:00:01\n"
+    )
+    ran = simulate(file)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "ok      quality at most 0 prevert/cp co2 bad  0 of 12 readings are bad" in ran.stdout
+    assert "FAILED  quality at most 0 prevert/cp co2 bad  nothing was measured in" in ran.stdout
+
+
+MISTAKES = {
+    "an unknown key": "sed = 3\n",
+    "impossible physics": '[[room]]\nref = "prevert/cp"\nvolume_m3 = -174\n',
+    "an expectation without a room": '[[expect]]\nwhat = "co2"\nat_most = 900\n',
+    "a fault before the start": '[[fault]]\nwhat = "broker_down"\nsince = 2027-01-11T00:00:00\n',
+    "a reason that is none": '[[expect]]\nwhat = "dead_letters"\nreason = "wrong"\nat_most = 0\n',
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_nothing_is_started_for_a_file_with_a_mistake(mistake: str, tmp_path: Path):
+    """The broker that it would start leaves a mark, and so would a folder for its servers."""
+    mark, folder = tmp_path / "started", tmp_path / "temporary"
+    folder.mkdir()
+    broker = tmp_path / "bin" / "mosquitto"
+    broker.parent.mkdir()
+    broker.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    broker.chmod(0o755)
+    file = tmp_path / "mine.toml"
+    environment = os.environ | {
+        "PATH": f"{broker.parent}:{os.environ['PATH']}",
+        "TMPDIR": str(folder),
+    }
+    head = "begin = 2027-01-12T06:00:00\nend = 2027-01-12T07:00:00\nnodes = 1\n"
+    file.write_text(head + MISTAKES[mistake])
+    refused = simulate(file, environment=environment)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert re.match(rf"preau: {re.escape(str(file))}:\d+: [\w.\[\]]+.*: .+\n", refused.stderr)
+    assert not mark.exists()
+    assert not any(folder.iterdir())
+    # That both would show: the same without the mistake.
+    file.write_text(head)
+    assert simulate(file, environment=environment).returncode == 1
+    assert mark.exists()

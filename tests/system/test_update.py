@@ -1,7 +1,6 @@
 """Updates over the air: the real command, gateway, Mosquitto and firmware on the virtual board."""
 
 import asyncio
-import re
 import shutil
 import subprocess
 import sys
@@ -10,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from firmware.flasher.bundle import SOURCES, build_bundle, flash_files
+from firmware.flasher.bundle import build_bundle, flash_files
 from gateway.firmware.shelf import Shelf
 from simulators.board.board import VirtualBoard
+from tests.firmware_versions import CRASH, DEAF, sources_of
 from tests.gateway import Gateway
 from tests.servers import Server, eventually, require_micropython, running
 
 NODE = "3c71bf4a2b10"
-CRASH = "\nraise RuntimeError('this version is broken')\n"
-DEAF = "\n\nSession._receipt = lambda self, data: None\n"
 
 
 @pytest.fixture
@@ -40,20 +38,6 @@ def preau(gateway: Gateway, *arguments: str, ok: bool = True) -> str:
 
 async def preau_beside(gateway: Gateway, *arguments: str, ok: bool = True) -> str:
     return await asyncio.to_thread(preau, gateway, *arguments, ok=ok)
-
-
-def sources_of(folder: Path, version: str, **appended: str) -> Path:
-    """The firmware's sources as another version, with something appended to modules."""
-    sources = folder / f"sources-{version}"
-    shutil.copytree(SOURCES, sources, ignore=shutil.ignore_patterns(".mypy_cache", "__pycache__"))
-    release = sources / "release.py"
-    text, count = re.subn(r'FIRMWARE = "[^"]+"', f'FIRMWARE = "{version}"', release.read_text())
-    assert count == 1
-    release.write_text(text)
-    for name, code in appended.items():
-        module = sources / f"{name}.py"
-        module.write_text(module.read_text() + code)
-    return sources
 
 
 def build(gateway: Gateway, version: str, **appended: str) -> str:

@@ -15,9 +15,9 @@ CHIP = "ds18b20"
 _FAMILY = const(0x28)
 _CONVERT = const(0x44)
 _READ_SCRATCHPAD = const(0xBE)
-# Table 2: at most 750 ms at 12 bits; what a chip is set to coarser takes less.
+# At most 750 ms at 12 bits ("conversion time"); what a chip is set to coarser takes less.
 _CONVERT_MS = const(760)
-# Figure 3 and table 1: the register at power-on. A conversion that really gives it is so rare
+# +85 °C, the register at power-on. A conversion that really gives it is so rare
 # that it is not believed.
 _POWER_ON = const(0x0550)
 
@@ -84,11 +84,11 @@ class Ds18b20:
             raise self._error("no answer")
         if line.crc8(data):
             raise self._error("checksum is wrong")
-        # Figure 10: the low five bits are ones. Zeros throughout are a line that is held low.
+        # Configuration register: its low five bits are ones. Only zeros: a line that is held low.
         if data[4] & 0x9F != 0x1F:
             raise self._error("the line is held low, or this is no DS18B20")
         raw = data[0] | data[1] << 8
-        # Table 2: bits that a coarser resolution leaves undefined.
+        # Bits that a coarser resolution leaves undefined.
         return (raw - 0x10000 if raw & 0x8000 else raw) & ~0 << 3 - (data[4] >> 5)
 
     async def start(self):

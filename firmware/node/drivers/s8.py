@@ -27,7 +27,8 @@ _BACKGROUND = const(0x7C06)
 _BACKGROUND_DONE = const(0x20)
 _ABC_HOURS = const(180)
 _ANSWER_MS = const(500)
-_CALIBRATE_MS = const(4_000)  # One lamp cycle.
+# Done at the next lamp cycle, of 2 or 4 s by the kind ("measurement interval").
+_CALIBRATE_TRIES = const(8)
 _WARM_MS = const(30_000)
 _ZERO_PPM = const(400)
 # IR1, bit 0 upwards.
@@ -109,7 +110,9 @@ class S8:
             raise self._line.error("calibrates to 400 ppm only: send ppm 400")
         await self._ask(_WRITE, _DONE, 0)
         await self._ask(_WRITE, _COMMAND, _BACKGROUND)
-        await asyncio.sleep_ms(_CALIBRATE_MS)
-        (done,) = await self._ask(_READ_HOLDING, _DONE, 1)
-        if not done & _BACKGROUND_DONE:
-            raise self._line.error("calibration was not done")
+        for _ in range(_CALIBRATE_TRIES):
+            await asyncio.sleep_ms(1_000)
+            (done,) = await self._ask(_READ_HOLDING, _DONE, 1)
+            if done & _BACKGROUND_DONE:
+                return
+        raise self._line.error("calibration was not done")

@@ -15,16 +15,16 @@ from drivers.sensirion import WordDevice
 
 CHIP = "scd30"
 
-_START = const(0x0010)  # §1.4.1; the argument is the ambient pressure in mbar, 0 for none
-_INTERVAL = const(0x4600)  # §1.4.3
-_READY = const(0x0202)  # §1.4.4
-_READ = const(0x0300)  # §1.4.5
-_ABC = const(0x5306)  # §1.4.6
-_RECALIBRATE = const(0x5204)  # §1.4.6
-_FIRMWARE = const(0xD100)  # §1.4.9
+_START = const(0x0010)  # The argument is the ambient pressure in mbar, 0 for none.
+_INTERVAL = const(0x4600)
+_READY = const(0x0202)
+_READ = const(0x0300)
+_ABC = const(0x5306)
+_RECALIBRATE = const(0x5204)
+_FIRMWARE = const(0xD100)
 
 _INTERVAL_S = const(2)
-# §1.4.5: more than 3 ms between writing a command and reading its answer.
+# More than 3 ms between writing a command and reading its answer.
 _COMMAND_MS = const(5)
 _SETTLED_MS = const(120_000)
 _SILENT_MAX_MS = const(15_000)
@@ -77,7 +77,7 @@ class Scd30:
         return round(co2_ppm), round(temperature * 100), min(1000, round(humidity * 10))
 
     async def calibrate(self, target_ppm: int):
-        """Forced recalibration (§1.4.6) to the CO2 there is, after 2 minutes of measuring in it,
+        """Forced recalibration to the CO2 there is, after 2 minutes of measuring in it,
         which this holds to because the chip does not. The chip does not tell the correction.
         """
         if time.ticks_diff(time.ticks_ms(), self._started_ms) < _SETTLED_MS:

@@ -1,4 +1,4 @@
-"""Sensirion SCD4x, CO2 (datasheet SCD4x, version 1.5): periodic measurement every 5 s, or on an
+"""Sensirion SCD4x, CO2 (datasheet SCD4x, version 1.3): periodic measurement every 5 s, or on an
 SCD41 single shots, for nodes that sleep. What is done at the start and for a calibration lies in
 `scd4x_setup` and `scd4x_calibration`.
 
@@ -23,8 +23,8 @@ _SILENT_MAX_MS = const(15_000)
 
 
 class Scd4x:
-    """With `single`, single shots where the chip can: an SCD40 refuses them and measures
-    periodically. `cold` is whether the chip has just got its power.
+    """With `single`, single shots, which an SCD40 does not know. `cold` is whether the chip may
+    just have got its power.
     """
 
     def __init__(self, i2c, address: int = 0x62, single: bool = False, cold: bool = True):
@@ -54,12 +54,15 @@ class Scd4x:
         None when it has none that was not read before.
         """
         device = self.device
-        if self.single and not await seldom.load("drivers.scd4x_setup").shoot(self):
-            return None
+        if self.single:
+            await seldom.load("drivers.scd4x_setup").shoot(self)
         if not (await device.ask(_READY, _COMMAND_MS, 1))[0] & 0x07FF:
+            if self.single:
+                raise device.error("a single shot gave no value")
             if time.ticks_diff(time.ticks_ms(), self.heard_ms) > _SILENT_MAX_MS:
                 raise device.error("no value for 15 s")
             return None
         co2_ppm, temperature, humidity = await device.ask(_READ, _COMMAND_MS, 3)
         self.heard_ms = time.ticks_ms()
+        self.cold = False
         return co2_ppm, hundredths(temperature), (1_000 * humidity + 32_767) // 65_535

@@ -1,4 +1,4 @@
-"""Forced recalibration of an SCD4x (datasheet version 1.5, §3.7.1).
+"""Forced recalibration of an SCD4x (datasheet version 1.3, §3.7.1).
 
 Apart from `scd4x` because a node has no room to keep it.
 """
@@ -15,8 +15,8 @@ _RECALIBRATE_MS = const(401)
 
 
 async def calibrate(driver, target_ppm: int) -> int:
-    """To the CO2 there is, after 3 minutes of measuring in it; the correction made in ppm.
-    Measuring goes on afterwards, whatever came of it.
+    """To the CO2 there is, after 3 minutes of measuring in it as the node does later, single shots
+    included; the correction made in ppm. Measuring goes on afterwards, whatever came of it.
     """
     device = driver.device
     device.send(_STOP)

@@ -1,14 +1,11 @@
-"""What is seldom done with an SCD4x (datasheet version 1.5): start and single shots.
+"""What is seldom done with an SCD4x (datasheet version 1.3): start and single shots.
 
 Apart from `scd4x` because a node has no room to keep it. It knows commands and timings.
 """
 
 import asyncio
-import time
 
 from micropython import const
-
-from drivers import SensorError
 
 _STOP = const(0x3F86)
 _SERIAL = const(0x3682)
@@ -46,18 +43,12 @@ async def start(driver) -> int:
     return high << 32 | middle << 16 | low
 
 
-async def shoot(driver) -> bool:
-    """Whether a single shot is there to be read. The first after power-on is worth nothing
-    (§3.10.1) and another is made.
+async def shoot(driver):
+    """Makes a single shot, which then is there to be read. The first after power-on is to be
+    thrown away (§3.10), and so it is after a failure, which may have been a loss of power.
     """
-    for _ in range(2 if driver.cold else 1):
-        try:
-            driver.device.send(_SINGLE_SHOT)
-        except SensorError:
-            driver.single = False
-            driver.begin()
-            return False
-        driver.heard_ms = time.ticks_ms()
+    shots = 2 if driver.cold else 1
+    driver.cold = True
+    for _ in range(shots):
+        driver.device.send(_SINGLE_SHOT)
         await asyncio.sleep_ms(_SINGLE_SHOT_MS)
-    driver.cold = False
-    return True

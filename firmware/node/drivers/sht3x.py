@@ -1,5 +1,5 @@
 """Sensirion SHT3x (SHT30, SHT31, SHT35), temperature and humidity (datasheet SHT3x-DIS,
-version 7): single shots of high repeatability, without clock stretching.
+version 5): single shots of high repeatability, without clock stretching.
 
 It knows commands and conversion. It must not know quantities' names or when to measure.
 """
@@ -13,9 +13,9 @@ from drivers.sensirion import WordDevice, hundredths
 CHIP = "sht3x"
 
 _MEASURE_HIGH = const(0x2400)  # Table 9
-_RESET = const(0x30A2)  # Table 14
+_RESET = const(0x30A2)
 _STATUS = const(0xF32D)  # Table 17
-# Table 4: at most 15.5 ms for a measurement, 1.5 ms for a reset. A sleep of n ticks may end up to
+# At most 15.5 ms for a measurement, 1.5 ms for a reset. A sleep of n ticks may end up to
 # one tick early.
 _MEASURE_MS = const(17)
 _RESET_MS = const(3)

@@ -14,7 +14,7 @@ CHIP = "sht4x"
 _MEASURE_HIGH = const(b"\xfd")
 _SERIAL = const(b"\x89")
 _RESET = const(b"\x94")
-# Table 4: a high-repeatability measurement takes at most 8.3 ms, a reset 1 ms. A sleep of n
+# A high-repeatability measurement takes at most 8.3 ms, a reset 1 ms. A sleep of n
 # ticks may end up to one tick early.
 _MEASURE_MS = const(10)
 _COMMAND_MS = const(2)
@@ -36,7 +36,7 @@ class Sht4x:
 
     async def measure(self):
         """(temperature in 0.01 °C, relative humidity in 0.1 %), the latter within 0 to 100 %
-        as the datasheet (§4.6) has it.
+        as the datasheet has it.
         """
         self._device.write(_MEASURE_HIGH)
         await asyncio.sleep_ms(_MEASURE_MS)

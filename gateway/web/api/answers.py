@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from gateway.rollout import NodeState
+
 Quality = Literal["good", "suspect", "bad"]
 TimeSource = Literal["node", "reception"]
 ConditionName = Literal[
@@ -103,6 +105,23 @@ class UpdateAnswer(Answer):
     error: str | None
 
 
+class Co2SensorAnswer(Answer):
+    """A CO2 sensor, as its node describes it: what the French rules on indoor air ask for."""
+
+    sensor: str
+    """Chip and where it is: `scd4x@0x62`."""
+    model: str
+    """As its maker calls it; two where the chip does not tell which it is."""
+    specified_to_ppm: int | None
+    """Up to what its maker specifies it; of two models the lesser. null: not known."""
+    abc: bool | None
+    """Whether it corrects its baseline automatically; null: it does not tell."""
+    calibrated_at: str | None
+    """When it was last calibrated on command; null: never."""
+    calibrated_ppm: int | None
+    """To what."""
+
+
 class NodeAnswer(Answer):
     """A board: where it is, what it says of itself, what it measured last."""
 
@@ -116,6 +135,8 @@ class NodeAnswer(Answer):
     online: bool | None
     """null: it has never said."""
     asleep: bool
+    next_wake_at: str | None
+    """Until when it sleeps, as it says."""
     firmware: str | None
     board: str | None
     boots: int | None
@@ -125,6 +146,7 @@ class NodeAnswer(Answer):
     settings: int | None
     """The version of the settings it has taken."""
     sensors: list[str]
+    co2: list[Co2SensorAnswer]
     last_heard_at: str | None
     latest: list[LatestAnswer]
 
@@ -228,6 +250,35 @@ class CommandAnswer(Answer):
     state: str | None
     trusts: list[str] | None
     """Fingerprints of the authorities it trusts: SHA-256, its first 16 hex digits."""
+
+
+class RolloutNodeAnswer(Answer):
+    """One node of a rollout."""
+
+    id: str
+    step: int
+    """1: the first few; 2: a tenth; 3: the rest."""
+    state: NodeState
+    """`waiting`: left as it is so far; `offered`: until it says that it takes it; then as the node
+    says itself; `away`: it did not come, or did not come back.
+    """
+    error: str | None
+
+
+class RolloutAnswer(Answer):
+    """A firmware on its way to nodes: the rollout under way, or else the last one."""
+
+    id: str
+    bundle: str
+    version: str
+    state: Literal["running", "done", "failed", "stopped"]
+    """`failed`: it ended by itself because a node did badly; `stopped`: on order."""
+    problem: str | None
+    canary: int
+    trial_s: int | None
+    began_at: str
+    ended_at: str | None
+    nodes: list[RolloutNodeAnswer]
 
 
 class ForgetAnswer(Answer):

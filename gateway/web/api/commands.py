@@ -1,6 +1,8 @@
 """API v1: has a node do something. The only part that changes anything, and only with the token."""
 
-from typing import Annotated, Any, Final, Literal
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -16,7 +18,11 @@ from ingest.topics import is_node_id
 
 _BODY_MAX: Final = 4096
 
-Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+_LOOK_S: Final = 0.5
+Asked = TypeVar("Asked", bound="Answer")
+
+Timeout = Annotated[float, msgspec.Meta(gt=0, le=8 * 86_400)]
+"""Six days is the longest that a node may sleep between two sendings."""
 
 
 class CommandRequest(Answer, forbid_unknown_fields=True):
@@ -26,7 +32,9 @@ class CommandRequest(Answer, forbid_unknown_fields=True):
 
     do: Literal["identify", "restart", "send_log", "calibrate_co2", "update", "rotate", "trust"]
     timeout_s: Timeout = 30.0
-    """How long to wait for the node and its reply; afterwards the command is void."""
+    """How long to wait for the node and its reply, eight days at most. Afterwards, or once whoever
+    asked has closed the connection, the command is void.
+    """
     ppm: Annotated[int, msgspec.Meta(ge=400, le=450)] | None = None
     bundle: str | None = None
     """A signed bundle of the data folder, by its file name."""
@@ -41,16 +49,16 @@ class CommandRequest(Answer, forbid_unknown_fields=True):
 async def command(request: web.Request) -> web.Response:
     """`POST /api/v1/nodes/{node}/commands`"""
     context = request.app[CONTEXT]
-    _require_token(request)
+    require_token(request)
     node = request.match_info["node"]
     known = context.nodes.get(node) is not None or context.estate().node(node) is not None
     if not is_node_id(node) or not known:
         raise not_found(f"no node {node[:40]!r} is declared or was heard")
-    asked = await _read(request)
+    asked = await read_body(request, CommandRequest, "a command")
     try:
-        reply = await context.control.commands.ask(
-            node, asked.do, _fields(asked, request), asked.timeout_s
-        )
+        fields = _fields(asked, request)
+        asking = context.control.commands.ask(node, asked.do, fields, asked.timeout_s)
+        reply = await _while_heard(request, asking)
     except NoReplyError as error:
         raise ApiProblem(504, "No reply", str(error)) from error
     return json_response(_answer(reply))
@@ -59,7 +67,7 @@ async def command(request: web.Request) -> web.Response:
 async def forget(request: web.Request) -> web.Response:
     """`POST /api/v1/nodes/{node}/forget`"""
     control = request.app[CONTEXT].control
-    _require_token(request)
+    require_token(request)
     node = request.match_info["node"]
     # One that was taken out of the estate is known to nobody any more.
     if not is_node_id(node):
@@ -68,19 +76,38 @@ async def forget(request: web.Request) -> web.Response:
     return json_response(ForgetAnswer(node=node))
 
 
-def _require_token(request: web.Request) -> None:
+async def _while_heard(request: web.Request, asking: Coroutine[Any, Any, Reply]) -> Reply:
+    """The reply, unless whoever asked goes away: what nobody waits for is withdrawn."""
+    task = asyncio.create_task(asking)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=_LOOK_S)
+            if request.transport is None or request.transport.is_closing():
+                raise ApiProblem(504, "Withdrawn", "whoever asked has gone")
+        return task.result()
+    finally:
+        task.cancel()
+
+
+def require_token(request: web.Request) -> None:
+    """Raises `ApiProblem` for who does not hold the token of this machine."""
     if not is_bearer(request.headers.get("Authorization"), request.app[CONTEXT].control.token):
         raise ApiProblem(401, "Unauthorized", "send the token of the data folder's api.token")
 
 
-async def _read(request: web.Request) -> CommandRequest:
-    body = await request.content.read(_BODY_MAX + 1)
-    if len(body) > _BODY_MAX:
-        raise ApiProblem(413, "Too large", f"a command has at most {_BODY_MAX} bytes")
+async def read_body(
+    request: web.Request, kind: type[Asked], named: str, most: int = _BODY_MAX
+) -> Asked:
+    """The body as `kind`. Raises `ApiProblem`."""
+    body = b""
+    while len(body) <= most and (piece := await request.content.read(most + 1)):
+        body += piece
+    if len(body) > most:
+        raise ApiProblem(413, "Too large", f"{named} has at most {most} bytes")
     try:
-        return msgspec.json.decode(body, type=CommandRequest)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"no command: {error}") from error
+        raise bad_request(f"no {named.removeprefix('a ')}: {error}") from error
 
 
 def _fields(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
@@ -92,7 +119,7 @@ def _fields(asked: CommandRequest, request: web.Request) -> dict[str, Any]:
         if asked.bundle is None:
             raise bad_request("update needs bundle, a file of firmware/ in the data folder")
         try:
-            offer = request.app[CONTEXT].control.offer(asked.bundle)
+            offer = request.app[CONTEXT].control.offers.fields(asked.bundle)
         except (ConfigurationError, BundleError) as error:
             raise bad_request(str(error)) from error
         return offer | {"trial_s": asked.trial_s}

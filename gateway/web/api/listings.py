@@ -6,9 +6,11 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.nodes import UpdateReport
+from gateway.co2_sensors import model_of
+from gateway.nodes import Co2Report, UpdateReport
 from gateway.web.api.answers import (
     BuildingAnswer,
+    Co2SensorAnswer,
     DeadLetterAnswer,
     DeadLettersAnswer,
     LatestAnswer,
@@ -125,14 +127,14 @@ def _room(state: RoomState, context: WebContext) -> RoomAnswer:
 
 async def nodes(request: web.Request) -> web.Response:
     """`GET /api/v1/nodes`"""
-    parameters = Parameters(request, ("limit", "cursor"))
+    parameters = Parameters(request, ("node", "limit", "cursor"))
     context = request.app[CONTEXT]
     estate = context.estate()
     limit = parameters.whole("limit", 1000, 1, _MOST)
-    after = parameters.cursor(str) or ""
+    only, after = parameters.node(), parameters.cursor(str) or ""
     declared = {node.id for node in estate.nodes}
     heard = {presence.node for presence in context.nodes.all()} | set(context.latest.nodes())
-    page = sorted(node for node in declared | heard if node > after)
+    page = sorted(node for node in declared | heard if node > after and only in (None, node))
     answer = NodesAnswer(
         nodes=[_node(node, context) for node in page[:limit]],
         next=parameters.next_page(page[limit - 1]) if len(page) > limit else None,
@@ -153,6 +155,7 @@ def _node(node: str, context: WebContext) -> NodeAnswer:
         cadence_s=declared.cadence_s if declared else None,
         online=said.online if said else None,
         asleep=said.asleep if said else False,
+        next_wake_at=_next_wake(context.nodes.awake_at_ms(node)),
         firmware=said.firmware if said else None,
         board=said.board if said else None,
         boots=said.boots if said else None,
@@ -160,6 +163,7 @@ def _node(node: str, context: WebContext) -> NodeAnswer:
         update=_update(said.update) if said and said.update else None,
         settings=said.settings if said else None,
         sensors=list(said.sensors) if said else [],
+        co2=[_co2(one, declared.model if declared else None) for one in (said.co2 if said else ())],
         last_heard_at=_last_heard(said.received_at_ms if said else None, readings),
         latest=[
             _latest(node, quantity, channel, point)
@@ -171,6 +175,23 @@ def _node(node: str, context: WebContext) -> NodeAnswer:
 def _update(report: UpdateReport) -> UpdateAnswer:
     return UpdateAnswer(
         id=report.id, state=report.state, version=report.version, error=report.error
+    )
+
+
+def _next_wake(at_ms: int | None) -> str | None:
+    return None if at_ms is None else iso_instant(at_ms)
+
+
+def _co2(report: Co2Report, board: str | None) -> Co2SensorAnswer:
+    model = model_of(report, board)
+    at_s = report.calibrated_at
+    return Co2SensorAnswer(
+        sensor=report.sensor,
+        model=model.name,
+        specified_to_ppm=model.specified_to_ppm,
+        abc=report.abc,
+        calibrated_at=None if at_s is None else iso_instant(at_s * 1000),
+        calibrated_ppm=report.calibrated_ppm,
     )
 
 

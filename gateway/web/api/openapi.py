@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from gateway.web.api import answers, commands, listings
+from gateway.web.api import answers, commands, listings, rollouts
 from gateway.web.api.readings import readings
 from gateway.web.problem import PROBLEM_TYPE, json_response
 from ingest.quantities import QUANTITIES
@@ -86,7 +86,18 @@ OPERATIONS: Final = (
         "listNodes",
         "Nodes that are declared or were heard, those still to be placed included.",
         answers.NodesAnswer,
-        (_limit(1000, 10_000), _CURSOR),
+        (
+            Parameter("node", "Only this node.", _NODE, "3c71bf4a2b10"),
+            _limit(1000, 10_000),
+            _CURSOR,
+        ),
+    ),
+    Operation(
+        "/api/v1/rollout",
+        "showRollout",
+        "The firmware that is on its way to nodes, or else the last one that was.",
+        answers.RolloutAnswer,
+        errors=(400, 403, 404, 503),
     ),
     Operation(
         "/api/v1/readings",
@@ -158,6 +169,17 @@ _COMMAND_ERRORS: Final = {
     413: "More than 4096 bytes.",
     504: "No reply in time.",
 }
+_ROLLOUT_ERRORS: Final = {
+    **{status: _COMMAND_ERRORS[status] for status in (400, 401, 403, 404)},
+    409: "Another rollout is under way.",
+    413: "More than 163,840 bytes.",
+    503: "The disk refuses to keep the order.",
+}
+_STOP_ERRORS: Final = {
+    401: _COMMAND_ERRORS[401],
+    403: _COMMAND_ERRORS[403],
+    404: "No rollout was ever ordered.",
+}
 _FORGET_ERRORS: Final = {
     401: _COMMAND_ERRORS[401],
     403: _COMMAND_ERRORS[403],
@@ -174,6 +196,7 @@ def openapi_document() -> dict[str, Any]:
         answers.CommandAnswer,
         answers.ForgetAnswer,
         commands.CommandRequest,
+        rollouts.RolloutRequest,
     ]
     _, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
@@ -181,6 +204,22 @@ def openapi_document() -> dict[str, Any]:
     paths: dict[str, Any] = {each.path: {"get": _described(each)} for each in OPERATIONS}
     paths["/api/v1/nodes/{node}/commands"] = {"post": _command()}
     paths["/api/v1/nodes/{node}/forget"] = {"post": _forget()}
+    paths["/api/v1/rollout"]["post"] = _post(
+        "beginRollout",
+        "Roll a firmware out: a few nodes, a tenth, all. The service goes on by itself, and stops"
+        " where a node refuses, goes back or does not return.",
+        "RolloutAnswer",
+        _ROLLOUT_ERRORS,
+        "RolloutRequest",
+    )
+    paths["/api/v1/rollout/stop"] = {
+        "post": _post(
+            "stopRollout",
+            "End the rollout under way; nodes that have taken it go on by themselves.",
+            "RolloutAnswer",
+            _STOP_ERRORS,
+        )
+    }
     paths["/metrics"] = {"get": _other("metrics", "The text format of Prometheus.", "text/plain")}
     document = _other("openapi", "This document.", "application/json")
     paths["/api/v1/openapi.json"] = {"get": document}
@@ -220,34 +259,39 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 def _forget() -> dict[str, Any]:
     text = "Have the broker retain nothing of a node that is out of service."
-    problems = {
-        str(status): _content(said, PROBLEM_TYPE, answers.ProblemAnswer.__name__)
-        for status, said in {**_FORGET_ERRORS, 503: "There is no connection to the broker."}.items()
-    }
-    return {
-        "operationId": "forgetNode",
-        "summary": text,
-        "security": [{"token": []}],
-        "parameters": [{"name": "node", "in": "path", "required": True, "schema": dict(_NODE)}],
-        "responses": {"200": _content(text, "application/json", "ForgetAnswer"), **problems},
-    }
+    errors = {**_FORGET_ERRORS, 503: "There is no connection to the broker."}
+    return _of_a_node(_post("forgetNode", text, "ForgetAnswer", errors))
 
 
 def _command() -> dict[str, Any]:
     text = "Have a node do something, and wait for its reply."
-    body = {"schema": {"$ref": "#/components/schemas/CommandRequest"}}
+    errors = {**_COMMAND_ERRORS, 503: _ERRORS[503]}
+    return _of_a_node(_post("commandNode", text, "CommandAnswer", errors, "CommandRequest"))
+
+
+def _of_a_node(operation: dict[str, Any]) -> dict[str, Any]:
+    node = {"name": "node", "in": "path", "required": True, "schema": dict(_NODE)}
+    return operation | {"parameters": [node]}
+
+
+def _post(
+    name: str, text: str, answer: str, errors: Mapping[int, str], asked: str | None = None
+) -> dict[str, Any]:
+    """Something that is done, for who holds the token."""
     problems = {
         str(status): _content(said, PROBLEM_TYPE, answers.ProblemAnswer.__name__)
-        for status, said in {**_COMMAND_ERRORS, 503: _ERRORS[503]}.items()
+        for status, said in errors.items()
     }
-    return {
-        "operationId": "commandNode",
+    described: dict[str, Any] = {
+        "operationId": name,
         "summary": text,
         "security": [{"token": []}],
-        "parameters": [{"name": "node", "in": "path", "required": True, "schema": dict(_NODE)}],
-        "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": _content(text, "application/json", "CommandAnswer"), **problems},
+        "responses": {"200": _content(text, "application/json", answer), **problems},
     }
+    if asked is not None:
+        schema = {"schema": {"$ref": f"#/components/schemas/{asked}"}}
+        described["requestBody"] = {"required": True, "content": {"application/json": schema}}
+    return described
 
 
 def _content(text: str, media: str, name: str) -> dict[str, Any]:
@@ -278,9 +322,12 @@ API_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api/v1/nodes", listings.nodes),
     ("/api/v1/readings", readings),
     ("/api/v1/deadletters", listings.dead_letters),
+    ("/api/v1/rollout", rollouts.show),
     ("/api/v1/openapi.json", openapi),
 )
 COMMAND_ROUTES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api/v1/nodes/{node}/commands", commands.command),
     ("/api/v1/nodes/{node}/forget", commands.forget),
+    ("/api/v1/rollout", rollouts.begin),
+    ("/api/v1/rollout/stop", rollouts.stop),
 )

@@ -6,33 +6,22 @@ import ujson
 
 
 def _single(value):
+    """The same value; lists and objects are changed in place, since copies are heap: on the chip
+    they never held anything else.
+    """
     if isinstance(value, float):
-        try:
-            return struct.unpack("f", struct.pack("f", value))[0]
-        except OverflowError:
-            return float("inf") if value > 0 else float("-inf")
-    if isinstance(value, dict):
-        return {key: _single(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_single(item) for item in value]
+        return struct.unpack("f", struct.pack("f", value))[0]
+    if isinstance(value, tuple):
+        return tuple(map(_single, value))
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            value[key] = _single(value[key])
     return value
 
 
-def _has_float(value):
-    if isinstance(value, dict):
-        return any(_has_float(item) for item in value.values())
-    if isinstance(value, (list, tuple)):
-        return any(_has_float(item) for item in value)
-    return isinstance(value, float)
-
-
 def loads(text):
-    value = ujson.loads(text)
-    # A copy is heap that the chip does not need.
-    return _single(value) if _has_float(value) else value
+    return _single(ujson.loads(text))
 
 
-def dumps(value, separators=None):
-    if _has_float(value):
-        value = _single(value)
-    return ujson.dumps(value, separators=separators) if separators else ujson.dumps(value)
+def dumps(value, separators=(", ", ": ")):
+    return ujson.dumps(_single(value), separators=separators)

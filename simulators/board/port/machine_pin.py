@@ -43,12 +43,13 @@ class Pin:
             return wire.ask("p", self.id)[0]
         wire.ask("P", self.id, bytes((1 if value else 0,)))
 
-    def keep(self):
-        """This pin is there to stay: the next one shall not bring the class again."""
-        sys.modules["machine"].Pin = type(self)
+    def __repr__(self):
+        # How the host knows it among the arguments.
+        return "{%d}" % self.id
 
     def irq(self, handler=None, trigger=IRQ_FALLING | IRQ_RISING):
-        self.keep()
+        # This pin is there to stay: the next one shall not bring the class again.
+        sys.modules["machine"].Pin = type(self)
         module = __import__("machine_irq")
         del sys.modules["machine_irq"]
         module.listen(self, handler, trigger)

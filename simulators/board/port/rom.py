@@ -18,6 +18,8 @@ import asyncio.core  # noqa: E402, F401  pyright: ignore
 sys.path[:] = path
 del path, micropython
 
+import remote  # noqa: E402, F401  pyright: ignore
+
 if "boot.py" in os.listdir():
     import boot  # noqa: F401  pyright: ignore
 del os

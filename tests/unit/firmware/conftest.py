@@ -11,6 +11,7 @@ from simulators.board.bus import Wire
 from simulators.board.chips import Chips
 from simulators.board.program import Program, prepare_program
 from simulators.board.scd4x import Scd4x
+from simulators.board.soc import Soc
 from tests.unit.firmware.micropython import CHECKS, run_micropython
 
 Drive = Callable[..., Awaitable[list[str]]]
@@ -41,8 +42,9 @@ def chips(timer: Timer) -> Chips:
 
 
 @pytest.fixture
-async def wire(chips: Chips) -> AsyncIterator[Wire]:
-    wire = Wire(chips, lambda _cause, _sleep_ms: None)
+async def wire(chips: Chips, tmp_path: Path) -> AsyncIterator[Wire]:
+    wire = Wire(chips, lambda _cause, _sleep_ms: None, Soc)
+    wire.chip.rtc_memory = tmp_path / "rtc.bin"
     wire.port = await wire.start()  # type: ignore[attr-defined]
     yield wire
     await wire.stop()

@@ -4,11 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from simulators.board.program import Program
+from simulators.board.program import HEAP, Program
 from tests.servers import require_micropython
 
-# About what an ESP32 leaves to a program, on 64 bits.
-HEAP = "96k"
 CHECKS = Path(__file__).parent / "on_micropython"
 
 

@@ -43,6 +43,11 @@ def test_public_names_texts_and_comments_stay() -> None:
     assert shortened(one=text)["one"] == text
 
 
+def test_the_import_of_const_is_left_out_and_lines_stay() -> None:
+    text = "from micropython import const\n\nX = const(2)\n"
+    assert shortened(one=text)["one"] == "\n\nX = const(2)\n"
+
+
 def test_arguments_of_functions_share_few_names() -> None:
     short = shortened(
         one="def f(first, other):\n    return first - other\n\ndef g(last): return last\n"

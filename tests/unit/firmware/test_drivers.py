@@ -116,10 +116,50 @@ async def test_scd41_shoots_singly_and_throws_the_first_after_power_on_away(
     assert chips.scd4x.shots == 3
 
 
-async def test_scd40_knows_no_single_shot_and_measures_periodically(
+async def test_scd41_throws_a_shot_away_after_a_failure_which_may_have_been_a_loss_of_power(
+    drive: Drive, chips: Chips
+) -> None:
+    chips.scd4x = FlippingScd4x()
+    lines = await drive("scd4x:single", "start", "measure", "measure", "measure")
+    assert lines[1].startswith("(600")
+    assert lines[2] == "SensorError scd4x@0x62: checksum of word 0 is wrong"
+    assert lines[3].startswith("(600")
+    assert chips.scd4x.shots == 2 + 1 + 2
+
+
+class FlippingScd4x(Scd4x):
+    """A bit is wrong on the way after the third shot, and only then."""
+
+    def read(self, size: int) -> bytes:
+        self.corrupt_crc = self.shots == 3
+        return super().read(size)
+
+
+async def test_scd40_knows_no_single_shot_and_says_so(
     drive: Drive, chips: Chips, timer: Timer
 ) -> None:
+    """It must not be left measuring, which nobody would read, while its node sleeps."""
     chips.scd4x = Scd4x(scd40=True, timer=timer)
-    assert (await drive("scd4x:single", "start", "measure"))[1] == "None"
-    timer.ahead_s += 5
-    assert (await drive("scd4x", "measure"))[0].startswith("(600,")
+    lines = await drive("scd4x:single", "start", "measure")
+    assert lines[1].startswith("SensorError scd4x@0x62: no acknowledgement")
+    assert not chips.scd4x.measuring
+
+
+async def test_a_single_shot_without_a_value_is_a_sensor_error(drive: Drive, chips: Chips) -> None:
+    chips.scd4x.silent = True
+    lines = await drive("scd4x:single", "start", "measure")
+    assert lines[1] == "SensorError scd4x@0x62: a single shot gave no value"
+
+
+async def test_scd41_is_recalibrated_after_three_minutes_of_single_shots(
+    drive: Drive, chips: Chips, timer: Timer
+) -> None:
+    """§3.7.1: in the way in which it later measures, also between the wakes of a node."""
+    chips.scd4x.co2_ppm = 470
+    lines = await drive("scd4x:single", "start", "measure", "calibrate:420")
+    assert lines[2].startswith("SensorError scd4x@0x62: recalibration failed")
+    timer.ahead_s += 180
+    lines = await drive("scd4x:single", "start", "measure", "calibrate:420", "measure")
+    assert lines[2] == "-50"
+    assert lines[3].startswith("(420,")
+    assert not chips.scd4x.measuring

@@ -160,9 +160,9 @@ async def test_scd30_refuses_a_fast_bus(drive: Drive, scd30: Scd30) -> None:
 
 
 async def test_scd30_writes_its_memory_only_for_a_change(drive: Drive, scd30: Scd30) -> None:
-    lines = await drive("scd30:soft", "abc:off", "start", "get:abc", "start")
-    assert lines[2] == "False"
-    assert not scd30.automatic_calibration
+    lines = await drive("scd30:soft", "abc:on", "start", "get:abc", "start")
+    assert lines[2] == "True"
+    assert scd30.automatic_calibration
     assert scd30.writes == 1
 
 

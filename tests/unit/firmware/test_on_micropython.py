@@ -19,6 +19,7 @@ _HEAPS = {
     "check_clock": "256k",
     "check_passwords": "512k",
     "check_trust": "512k",
+    "check_portal": "512k",
 }
 
 

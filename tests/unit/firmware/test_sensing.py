@@ -251,6 +251,70 @@ async def test_an_scd30_gets_a_bus_that_waits(alone: Chips, timer: Timer, power:
         }
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+async def test_an_scd30_that_starts_later_than_the_node_gets_that_bus_too(
+    chips: Chips, timer: Timer, power: Power, wire: Wire, pinned: bool
+) -> None:
+    """It takes up to 2 s, and a node less: the others have their bus by then."""
+    scd30 = Scd30(timer=timer)
+    chips.others = [scd30]
+    chips.wires[4] = OneWireBus(Ds18b20(7, 31.5))
+    scd30.power_cycle()
+    names = ["sht4x@0x44", "scd4x@0x62"]
+    config: dict[str, Any] = {"onewire": 4}
+    if pinned:
+        config["sensors"] = [
+            {"chip": name.split("@")[0], "address": int(name.split("@")[1], 16)}
+            for name in (*names, "scd30@0x61")
+        ]
+    async with power(**config) as node:
+        found = await node.ask("find")
+        assert found[:2] == names
+        assert set(found[2:]) == {"ds18b20@28-000000000007"} | ({"scd30@0x61"} if pinned else set())
+        before = await node.ask("measure")
+        assert ("temperature.ds18b20-000000000007" in before) or "temperature" in before
+        timer.ahead_s += 5
+        await node.ask("find")
+        for _ in range(3):
+            timer.ahead_s += 5
+            values = plain(await node.ask("measure"))
+        assert set(values) >= set(before) | {"co2", "co2.scd30-61"}
+        assert wire.i2c.stretch_max_s > scd30.stretch_s
+        assert sorted((await node.ask("describe"))["sensors"]) == sorted(
+            [*names, "scd30@0x61", "ds18b20@28-000000000007"]
+        )
+        assert "failing" not in await node.ask("describe")
+
+
+async def test_a_node_that_sleeps_refuses_what_it_would_sleep_through(
+    alone: Chips, power: Power
+) -> None:
+    """What happens between two wakes, and chips that warm up for longer than one."""
+    alone.sht4x.connected = True
+    alone.serial[2] = S8()
+    pinned = [{"chip": "contact", "pin": 25}, {"chip": "motion", "pin": 26}]
+    async with power(life="battery", uart=UART, sensors=pinned) as node:
+        assert await node.ask("find") == ["sht4x@0x44"]
+        refused = ["contact@pin25", "motion@pin26", "s8@uart"]
+        assert await node.ask("describe") == {"sensors": ["sht4x@0x44"], "failing": refused}
+        assert set(await node.ask("measure")) == {"temperature", "humidity"}
+        for name in refused:
+            assert f"{name}: needs a node that does not sleep" in node.notes
+
+
+async def test_a_node_that_sleeps_has_an_scd41_shoot_singly_and_says_so(
+    chips: Chips, power: Power
+) -> None:
+    """Without being told: periodic measurement would be thrown away at each wake."""
+    async with power(life="battery") as node:
+        await node.ask("find")
+        assert (await node.ask("measure"))["co2"][0][0] == 600
+        assert (await node.ask("describe"))["co2"] == [
+            {"sensor": "scd4x@0x62", "abc": True, "single_shot": True}
+        ]
+    assert not chips.scd4x.measuring
+
+
 async def test_baseline_correction_is_a_setting_and_both_are_reported(
     chips: Chips, timer: Timer, power: Power
 ) -> None:

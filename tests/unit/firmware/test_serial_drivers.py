@@ -26,11 +26,11 @@ def chips(request: pytest.FixtureRequest, mhz19: Mhz19, s8: S8) -> Chips:
 
 async def test_mhz19_is_silent_until_it_is_warm(drive: Drive, mhz19: Mhz19, timer: Timer) -> None:
     """What it says before is no measurement."""
-    lines = await drive("mhz19", "start", "measure", "skip:59", "measure", "skip:2", "measure")
+    lines = await drive("mhz19", "start", "measure", "skip:89", "measure", "skip:2", "measure")
     assert (lines[1], lines[3], lines[5]) == ("None", "None", "(500,)")
-    timer.ahead_s += 60
+    timer.ahead_s += 90
     mhz19.co2_ppm = 1234
-    assert (await drive("mhz19", "start", "skip:61", "measure"))[2] == "(1234,)"
+    assert (await drive("mhz19", "start", "skip:91", "measure"))[2] == "(1234,)"
 
 
 async def test_mhz19_is_told_whether_to_correct_its_baseline(drive: Drive, mhz19: Mhz19) -> None:
@@ -46,7 +46,7 @@ async def test_mhz19_is_calibrated_to_400_after_20_minutes(
     drive: Drive, mhz19: Mhz19, timer: Timer
 ) -> None:
     mhz19.co2_ppm = 455
-    timer.ahead_s += 60
+    timer.ahead_s += 90
     lines = await drive("mhz19", "start", "calibrate:420", "calibrate:400", "skip:1201")
     assert lines[1] == "SensorError mhz19@uart: calibrates to 400 ppm only: send ppm 400"
     assert lines[2].startswith("SensorError mhz19@uart: calibration wants 20 minutes")
@@ -56,9 +56,9 @@ async def test_mhz19_is_calibrated_to_400_after_20_minutes(
 
 
 async def test_mhz19_zero_is_no_measurement(drive: Drive, mhz19: Mhz19, timer: Timer) -> None:
-    timer.ahead_s += 60
+    timer.ahead_s += 90
     mhz19.co2_ppm = 0
-    lines = await drive("mhz19", "start", "skip:61", "measure")
+    lines = await drive("mhz19", "start", "skip:91", "measure")
     assert lines[2] == "SensorError mhz19@uart: 0 ppm is no measurement"
 
 
@@ -80,6 +80,9 @@ async def test_s8_is_calibrated_to_400_and_says_when_it_was_not(drive: Drive, s8
     lines = await drive("s8", "start", "calibrate:420", "calibrate:400", "skip:31", "measure")
     assert lines[1] == "SensorError s8@uart: calibrates to 400 ppm only: send ppm 400"
     assert (lines[2], lines[4]) == ("None", "(400,)")
+    s8.lamp_cycle_s = 2
+    s8.co2_ppm = 610
+    assert (await drive("s8", "start", "calibrate:400", "skip:31", "measure"))[3] == "(400,)"
     s8.deaf = True
     assert (await drive("s8", "calibrate:400"))[0].endswith("calibration was not done")
 

@@ -24,7 +24,7 @@ from tests.unit.firmware.micropython import CHECKS, run_micropython
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SPARE = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34)))
-OUTBOX, SETTINGS = Formats(1, 2), Formats(1, 1)
+OUTBOX, SETTINGS = Formats(2, 2), Formats(1, 1)
 
 
 def files_of(mark: str) -> dict[str, bytes]:
@@ -121,6 +121,8 @@ def test_what_is_wrong_with_a_bundle_is_told_before_a_byte_of_it_is_used(
         "same": (good, "runs already", {"version": "1.0.0"}),
         "outbox": (signed(make_bundle(release("1.0.1", outbox=Formats(3, 4)), files_of("B"))),
                    "reads outbox 3 to 4, here is 2", {}),
+        "waiting": (signed(make_bundle(release("1.0.1", outbox=Formats(3, 4)), files_of("B"))),
+                    "reads outbox 3 to 4, here is 2", {}),
         "full": (good, "too big", {"size": 400_000}),
         "huge": (good, "is not between", {"size": 1 << 21}),
         "text": (good, "is not between", {"size": "9"}),

@@ -5,13 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from simulators.board.program import (
-    HEAP,
-    HEAP_OF_PROGRAM,
-    HEAP_WITH_WIRES,
-    Program,
-    find_compiler,
-)
+from simulators.board.access_point import OPEN, WPA2, AccessPoint
+from simulators.board.bus import Wire
+from simulators.board.program import Program, find_compiler
 from tests.unit.firmware.conftest import Drive
 from tests.unit.firmware.micropython import run_micropython
 from tests.unit.firmware.sizes import loaded_together, sizes
@@ -58,43 +54,58 @@ print(0 <= time.ticks_ms() < 1 << 30)
     assert answer == ["5 10", "True"]
 
 
-def test_pins_that_the_chip_does_not_have_are_refused(program: Program, tmp_path: Path) -> None:
-    script = """
-import machine
-for id, mode in ((6, -1), (24, -1), (40, -1), (34, machine.Pin.OUT)):
-    try:
-        machine.Pin(id, mode)
-    except ValueError as error:
-        print(id, error)
-"""
-    assert board_says(program, tmp_path, script, BOARD_NODE="00" * 6) == [
-        "6 invalid pin",
-        "24 invalid pin",
-        "40 invalid pin",
-        "34 pin can only be input",
+async def test_what_the_chip_does_not_have_is_refused_as_there(run: Drive) -> None:
+    assert await run("refused.py") == [
+        "ValueError invalid pin",
+        "ValueError invalid pin",
+        "ValueError invalid pin",
+        "ValueError pin can only be input",
+        "ValueError pins 34~39 do not have pull-up or pull-down circuitry",
+        "ValueError invalid I2C",
+        "TypeError",
+        "OSError [Errno 19] ENODEV",
+        "ValueError UART(0) is the console or doesn't exist",
+        "ValueError ADC2 does not work beside Wi-Fi",
+        "ValueError buffer too long",
+        "ValueError WDT timeout too short",
+        "AttributeError",
+        "OSError Wifi Not Started",
+        "ValueError unknown status param",
     ]
 
 
-def test_pins_without_pulls_refuse_them(program: Program, tmp_path: Path) -> None:
-    script = """
-import machine
-try:
-    machine.Pin(35, machine.Pin.IN, machine.Pin.PULL_UP)
-except ValueError as error:
-    print(error)
-"""
-    answer = board_says(program, tmp_path, script, BOARD_NODE="00" * 6)
-    assert answer == ["pins 34~39 do not have pull-up or pull-down circuitry"]
+async def test_an_answer_that_finds_no_room_is_not_taken_for_the_next(run: Drive) -> None:
+    assert await run("no_room.py") == ["no room", "3c71bf4a2b10 True"]
 
 
-@pytest.mark.parametrize(("board", "heap"), [("plain", HEAP), ("wires", HEAP_WITH_WIRES)])
-async def test_a_board_has_no_more_heap_than_96k_and_what_its_stand_ins_take(
-    run: Drive, board: str, heap: str
-) -> None:
-    """On the chip they lie in ROM; here they are in the heap, beside the program's 96 KiB."""
-    assert HEAP_OF_PROGRAM == "96k"
-    (taken,) = await run("stand_ins_heap.py", board)
-    assert (int(heap[:-1]) - int(HEAP_OF_PROGRAM[:-1])) * 1024 <= int(taken)
+async def test_what_stands_in_for_the_chips_modules_takes_little_of_the_heap(run: Drive) -> None:
+    """On the chip they lie in ROM; here they are in the 96 KiB of the program."""
+    (plain,) = await run("stand_ins_heap.py")
+    (with_wires,) = await run("stand_ins_heap.py", "wires")
+    assert int(plain) <= 8704
+    # Pins that interrupt are the program's own.
+    assert int(with_wires) - int(plain) <= 4 * 1024
+
+
+async def test_an_access_point_refuses_what_the_chip_refuses(run: Drive, wire: Wire) -> None:
+    assert await run("access_point.py") == [
+        "Wifi Invalid Mode",
+        "Wifi Invalid Password",
+        "Wifi Invalid Password",
+        "Wifi SSID Invalid",
+        "unknown config param ['channel_of_mine']",
+        "taken",
+        "192.168.4.1",
+        "False True",
+        "False True",
+        "AP required",
+    ]
+    # Active and told nothing it is open to everyone, under a name of its own.
+    assert wire.surroundings.access_points == [
+        AccessPoint(),
+        AccessPoint("school", WPA2, "12345678"),
+    ]
+    assert AccessPoint().security == OPEN
 
 
 # What a node with the most sensors of the plan holds of drivers, and what they share.

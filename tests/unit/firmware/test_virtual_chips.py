@@ -127,6 +127,54 @@ def test_scd4x_checks_the_checksum_of_an_argument(scd4x: Scd4x, timer: Timer) ->
     assert not scd4x.automatic_calibration
 
 
+def test_scd4x_words_are_the_datasheets_examples(timer: Timer) -> None:
+    """§3.5.2: 500 ppm, 25 °C, 37 %; §3.7.1: recalibrated to 480 ppm by −50."""
+    temperature_c, humidity_percent = 175 * 0x6667 / 65535 - 45, 100 * 0x5EB9 / 65535
+    assert (round(temperature_c), round(humidity_percent)) == (25, 37)
+    chip = Scd4x(
+        co2_ppm=500, temperature_c=temperature_c, humidity_percent=humidity_percent, timer=timer
+    )
+    timer.now_s += 1
+    chip.write(b"\x21\xb1")
+    timer.now_s += 181
+    chip.write(b"\xec\x05")
+    timer.now_s += 0.001
+    assert chip.read(9) == bytes.fromhex("01f4336667a25eb93c")
+    chip.write(b"\x3f\x86")
+    timer.now_s += 0.5
+    chip.co2_ppm = 530
+    chip.write(bytes.fromhex("362f01e0b4"))
+    timer.now_s += 0.4
+    assert chip.read(3) == bytes.fromhex("7fce7b")
+
+
+def test_scd30_is_not_on_the_bus_while_it_starts(timer: Timer) -> None:
+    """§1.1: up to two seconds, and self-calibration is off as delivered."""
+    chip = Scd30(timer=timer)
+    assert not chip.automatic_calibration
+    chips = Chips(others=[chip])
+    bus = I2cBus(chips)
+    bus.open(50_000, 200_000, 22, 21, soft=1)
+    chip.power_cycle()
+    assert bus.scan() == b"\x44\x62"
+    assert bus.write(0x61, b"\xd1\x00")[0] != 0
+    timer.now_s += 2
+    assert bus.scan() == b"\x44\x61\x62"
+    assert bus.write(0x61, b"\xd1\x00")[0] == 0
+
+
+def test_scd30_forgets_what_it_was_calibrated_to_and_not_the_correction(timer: Timer) -> None:
+    chip = Scd30(co2_ppm=470, timer=timer)
+    chip.write(bytes.fromhex("0010000081"))
+    chip.write(b"\x52\x04\x01\xa4" + bytes((crc8(b"\x01\xa4"),)))
+    chip.power_cycle()
+    timer.now_s += 2
+    chip.write(b"\x52\x04")
+    timer.now_s += 0.003
+    assert int.from_bytes(chip.read(3)[:2]) == 400
+    assert chip.correction_ppm == -50
+
+
 def test_sht3x_gives_nothing_before_its_measuring_time(timer: Timer) -> None:
     chip = Sht3x(timer=timer)
     chip.write(b"\x24\x00")

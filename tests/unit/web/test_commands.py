@@ -20,7 +20,7 @@ BUNDLE = make_bundle(
 async def closed(town: TownService) -> AsyncIterator[Client]:
     """Not open for reading, with a signed bundle on its shelf."""
     town.read_without_account = False
-    shelf = town.control().shelf
+    shelf = town.control().offers.shelf
     shelf.keys.create()
     shelf.put(shelf.keys.sign(BUNDLE))
     async with TestClient(TestServer(town.app())) as client:

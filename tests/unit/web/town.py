@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient
 
 from gateway.changes import Changes
 from gateway.control import Control
+from gateway.firmware.offers import Offers
 from gateway.firmware.shelf import Shelf
 from gateway.health import Health
 from gateway.mqtt.session import BrokerAddress, Session
@@ -21,6 +22,7 @@ from gateway.node_commands import CommandDesk
 from gateway.nodes import NodeRegistry, Presence
 from gateway.readers import ReaderPool
 from gateway.retained import RetainedDesk
+from gateway.rollout_desk import Ground, RolloutDesk
 from gateway.web.app import create_app
 from gateway.web.context import WebContext
 from ingest.estate.load import load_estate
@@ -217,12 +219,22 @@ class TownService:
             subscriptions=[],
             clock_ms=lambda: self.now_ms,
         )
+        commands = CommandDesk(session, self.nodes, lambda: self.now_ms)
+        offers = Offers(Shelf(self.folder / "data"), "http://127.0.0.1:8080")
+        ground = Ground(
+            folder=self.folder / "data",
+            commands=commands,
+            nodes=self.nodes,
+            offers=offers,
+            is_connected=lambda: False,
+            clock_ms=lambda: self.now_ms,
+        )
         return Control(
-            commands=CommandDesk(session, self.nodes, lambda: self.now_ms),
+            commands=commands,
             retained=RetainedDesk(session, lambda _: False),
-            shelf=Shelf(self.folder / "data"),
+            offers=offers,
+            rollouts=RolloutDesk(ground),
             token=TOKEN,
-            base_url="http://127.0.0.1:8080",
         )
 
     def app(self) -> web.Application:

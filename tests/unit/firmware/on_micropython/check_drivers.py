@@ -67,7 +67,7 @@ def sensirion_checksum_is_the_datasheets():
 def sensirion_answers_with_any_damage_are_refused():
     from drivers.sensirion import WordDevice
 
-    # SCD30, interface description §1.4.5: 439 ppm, 27.2 °C, 48.8 %.
+    # SCD30, interface description, example of reading: 439 ppm, 27.2 °C, 48.8 %.
     bus = _Bus(bytes.fromhex("43dbcb8c2e8f41d970e7fff54243bf3a1b74"))
     device = WordDevice(bus, "chip", 0x61, 6)
     assert device.read(6)[0] == 0x43DB
@@ -78,6 +78,47 @@ def sensirion_answers_with_any_damage_are_refused():
         except SensorError:
             pass
     assert device.read(6)[5] == 0x3A1B
+
+
+class _Sensirion(_Bus):
+    """Answers each command, argument included, with the words of an example."""
+
+    def __init__(self, answers):
+        super().__init__(b"")
+        self.answers = answers
+        self.asked = []
+
+    def writeto(self, address, data):
+        self.asked.append(bytes(data).hex())
+        self.answer = bytes.fromhex(self.answers.get(self.asked[-1], ""))
+        return len(data)
+
+
+def scd4x_gives_its_worked_examples():
+    from drivers.scd4x import Scd4x
+
+    # Datasheet SCD4x, §3.5.2, §3.7.1, §3.7.3, §3.9.2.
+    bus = _Sensirion(
+        {
+            "e4b8": "800604",
+            "ec05": "01f4336667a25eb93c",
+            "362f01e0b4": "7fce7b",
+            "2313": "000081",
+            "3682": "f896319f07c23bbe89",
+        }
+    )
+    chip = Scd4x(bus)
+    assert asyncio.run(chip.start()) == 273_325_796_834_238
+    assert chip.abc is False
+    assert asyncio.run(chip.measure()) == (500, 2500, 370)
+    assert asyncio.run(chip.calibrate(480)) == -50
+    # §3.7.2: enabled.
+    chip.wanted_abc = True
+    asyncio.run(chip.start())
+    assert "24160001b0" in bus.asked
+    # Table 18: the word of a recalibration that failed.
+    bus.answers["362f01e0b4"] = "ffffac"
+    assert _refused(chip.calibrate(480))
 
 
 def scd30_gives_its_worked_example():

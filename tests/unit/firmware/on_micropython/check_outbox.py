@@ -1,6 +1,4 @@
-import binascii
 import os
-import struct
 
 import pack
 from outbox import PAYLOAD_MAX, SEGMENT_SIZE, Outbox, OutboxError
@@ -217,7 +215,7 @@ def rejected_packs_are_kept_apart_counted_and_bounded():
 def five_quantities_take_at_most_48_bytes_on_flash():
     box = _opened()
     names = ("temperature", "humidity", "co2", "battery", "rssi")
-    for head in (pack.encode_head(0xFFFF_FFFF), pack.encode_head_rtc(0xFFFF_FFFF, 0xFFFF_FFFF)):
+    for head in (pack.encode_head(0xFFFF_FFFF), pack.encode_head(0xFFFF_FFFF, 0, 0xFFFF_FFFF)):
         for values in ((-4000, 0, 400, 2500, -127), (8500, 1000, 10_000, 30_000, 0)):
             before = os.stat("box/00000001")[6]
             box.take(
@@ -312,31 +310,3 @@ def a_log_that_ended_is_told_apart_until_nothing_of_it_is_held():
     for position in fetched[:3]:
         box.settle(position)
     assert older_logs(box) == set()
-
-
-def an_outbox_of_the_format_before_is_read_and_carried_on():
-    """Segments with one header, and a `done` that is no longer understood."""
-    os.mkdir("box")
-    for segment, first in ((3, 5), (4, 8)):
-        with open(f"box/{segment:08d}", "wb") as file:
-            head = struct.pack("<4sII", b"PRO1", 0xAB, first)
-            file.write(head + struct.pack("<I", binascii.crc32(head)))
-            for seq in range(first, first + 3):
-                payload = _payload(seq)
-                crc = binascii.crc32(struct.pack("<IHI", 0xAB, len(payload), seq))
-                crc = binascii.crc32(payload, crc)
-                file.write(struct.pack("<HII", len(payload), seq, crc) + payload)
-    with open("box/done", "wb") as file:
-        file.write(b"PRD1 and what not")
-    box = _opened()
-    assert (box.log, box.next, box.held, box.dropped) == (0xAB, 11, 6, 0)
-    for number in range(11, 60):
-        assert box.take(_payload(number)) == number
-    wanted = [(0xAB, number, _payload(number)) for number in range(5, 60)]
-    assert _everything(_opened()) == wanted
-    box = _opened()
-    assert _everything(box) == wanted
-    for position in list(box.open):
-        box.settle(position)
-    box.save()
-    assert _everything(_opened()) == [] and _opened().next == 60

@@ -49,7 +49,7 @@ def a_trial_that_crashes_three_times_brings_the_old_one_back():
 
 def a_confirmed_version_that_crashes_three_times_goes_back_too():
     _on_trial()
-    slot_changes.confirm({"outbox": (1, 1), "settings": (1, 1)})
+    slot_changes.confirm({"outbox": (2, 2), "settings": (1, 1)})
     assert [_start()[1] for _ in range(4)] == ["b", "b", "b", "a"]
 
 
@@ -122,7 +122,7 @@ def a_version_that_writes_what_the_old_one_can_not_read_can_not_go_back():
 
 def a_version_that_writes_what_the_old_one_reads_can_go_back():
     _on_trial()
-    slot_changes.confirm({"outbox": (1, 1), "settings": (1, 1)})
+    slot_changes.confirm({"outbox": (2, 2), "settings": (1, 1)})
     assert slots.read()["back"] == "a"
     assert slots.read()["update"]["state"] == "confirmed"
 

@@ -20,7 +20,7 @@ def main(path):
     with open(path) as file:
         sample = json.load(file)
     if sample["time"] is None:
-        payload = pack.encode_head_rtc(sample["rtc_s"], 7)
+        payload = pack.encode_head(sample["rtc_s"], 0, 7)
     else:
         payload = pack.encode_head(sample["time"])
     offsets_ms = sample.get("offsets_ms", [0] * len(sample["readings"]))

@@ -6,6 +6,8 @@ import sys
 sys.modules.pop("time", None)
 
 sys.path.insert(0, os.getenv("PORT"))
+# From then on the chip's modules are there.
+__import__("remote")
 
 import machine
 import onewire

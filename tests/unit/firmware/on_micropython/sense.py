@@ -11,16 +11,36 @@ import sys
 
 sys.modules.pop("time", None)
 sys.path.insert(0, os.getenv("PORT"))
+# From then on the chip's modules are there.
+__import__("remote")
 
 import time
 
 import calibration
+import machine
 import seldom
 import senml
 import sensor_report
 from drivers import SensorError
 from sensing import Sensors
 from settings import Settings
+
+# Interrupts of each pin that were handled, as the driver holds the one class of pins.
+Pin = machine.Pin
+machine.Pin = Pin
+handled = {}
+listen = Pin.irq
+
+
+def count(pin, handler, trigger):
+    def counted(pin):
+        handler(pin)
+        handled[pin.id] = handled.get(pin.id, 0) + 1
+
+    listen(pin, counted, trigger)
+
+
+Pin.irq = count
 
 
 class Node:
@@ -51,12 +71,16 @@ class Node:
         return self.settings.update(settings), self.settings.error
 
     async def skip(self, seconds):
-        time._TICKS += seconds * 1000
+        time._TICKS += int(seconds * 1000)
 
-    async def wait_for(self, pin, level):
-        # The pin of the driver, which knows a level once its interrupt has told it.
-        pins = [sensor.driver.pin for sensor in self.sensors.all]
-        while next(known for known in pins if known.id == pin).value() != level:
+    async def stop_clock(self):
+        """From now on ticks go by only as they are skipped."""
+        stopped_ms = time.ticks_ms() - time._TICKS
+        time.ticks_ms = lambda: stopped_ms + time._TICKS
+
+    async def wait_for(self, pin, changes):
+        """Until as many changes of a pin have been handled, since the node began."""
+        while handled.get(pin, 0) < changes:
             await asyncio.sleep_ms(2)
 
     async def show(self, co2_ppm, now):

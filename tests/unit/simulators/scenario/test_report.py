@@ -1,12 +1,14 @@
 """What is told of a scenario that is over: as a table, as JSON, as JUnit's XML."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from simulators.scenario.judge import Verdict
 from simulators.scenario.load import SHIPPED, load_scenario
 from simulators.scenario.perform import Outcome
-from simulators.scenario.report import as_json, as_junit, as_table
+from simulators.scenario.report import again, as_json, as_junit, as_table
 
 HELD = Verdict("nothing_missing", True, "288 packs", "a.toml:4")
 FAILED = Verdict("co2 at most 900", False, "1204 ppm in prevert/cp", "a.toml:7")
@@ -31,6 +33,35 @@ def test_the_table_ends_with_what_failed_and_the_command_that_shows_it_again():
     command = f"preau simulate {file} --seed 7 --short --nodes 12"
     assert again == f"to see it again: {command}"
     assert "see it again" not in as_table(outcome(HELD))
+
+
+def test_nodes_with_the_real_firmware_are_told_everywhere():
+    boards = replace(outcome(HELD), firmware=(("3c71bf4a1c08", "prevert/cp"),))
+    assert "12 nodes (1 with the real firmware: prevert/cp), 288 packs" in as_table(boards)
+    firmware = json.loads(as_json(boards))["firmware"]
+    assert firmware == [{"node": "3c71bf4a1c08", "room": "prevert/cp"}]
+    suite = ET.fromstring(as_junit(boards))  # noqa: S314 - our own
+    (found,) = suite.iter("property")
+    assert found.attrib == {"name": "firmware", "value": "3c71bf4a1c08 prevert/cp"}
+
+
+def test_what_only_virtual_nodes_tell_is_left_out_where_there_are_none():
+    boards = replace(outcome(HELD), digest="", resent=0)
+    assert "sent again" not in as_table(boards)
+    said = json.loads(as_json(boards))
+    assert (said["digest"], said["resent"]) == (None, None)
+
+
+def test_the_command_to_see_it_again_has_all_that_was_asked_for(tmp_path: Path):
+    file = tmp_path / "my town.toml"
+    file.write_text("begin = 2027-01-12T06:00:00\nend = 2027-01-12T07:00:00\n")
+    scenario = load_scenario(file).with_head(speed=60.0, sessions="shared")
+    asked = replace(scenario, asked=("--target", "mqtts://h", "--ca", "ca.pem"))
+    words = "--seed 1 --speed 60 --shared-session --target mqtts://h --ca ca.pem"
+    said = again(replace(outcome(FAILED), scenario=asked))
+    assert said == f"preau simulate '{file}' {words}"
+    recording = again(replace(outcome(FAILED), scenario=replace(asked, is_recording=True)))
+    assert recording.startswith(f"preau simulate --replay '{file}'")
 
 
 def test_junit_counts_as_many_cases_as_it_has():

@@ -57,7 +57,10 @@ def problems(tmp_path: Path, text: str, *, short: bool = False, head: str = HEAD
             "mine.toml:3: fault[0]: give either `since`, when it begins, or `times`, how often",
         ),
         (
-            '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "ds18b20"\ntimes = 1\n',
+            (
+                '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "ds18b20"\n'
+                "times = 1\nlasting_s = 60\n"
+            ),
             'mine.toml:6: fault[0].chip = "ds18b20": is no chip of that room: sht4x, scd41',
         ),
         (
@@ -82,6 +85,78 @@ def problems(tmp_path: Path, text: str, *, short: bool = False, head: str = HEAD
         (
             '[[expect]]\nwhat = "overview"\nroom = "prevert/cp"\nsays = "code"\n',
             'mine.toml:6: expect[0].says = "code": is no condition; did you mean cold?',
+        ),
+        (
+            '[[expect]]\nwhat = "dead_letters"\nreason = "wrong_unti"\nat_most = 0\n',
+            'mine.toml:5: expect[0].reason = "wrong_unti": is no reason; did you mean wrong_unit?',
+        ),
+        (
+            '[[fault]]\nwhat = "link_cut"\ntimes = 1\nrooms = ["prevert/cq"]\n',
+            (
+                'mine.toml:6: fault[0].rooms = "prevert/cq": is no room of the estate; '
+                "did you mean prevert/cp?"
+            ),
+        ),
+        (
+            '[[fault]]\nwhat = "link_cut"\nsince = 2027-01-12T07:00:00\nlasting_s = 60\n',
+            "mine.toml:3: fault[0]: `lasting_s` goes with `times`; with `since` write `until`",
+        ),
+        (
+            '[[fault]]\nwhat = "boiler_down"\nbuilding = "prevert/principal"\ntimes = 2\n',
+            "mine.toml:3: fault[0].lasting_s: is missing: how long each boiler_down lasts",
+        ),
+        (
+            '[[fault]]\nwhat = "boiler_down"\nbuilding = "prevert"\ntimes = 2\nlasting_s = 9\n',
+            (
+                'mine.toml:5: fault[0].building = "prevert": is no building of the estate; '
+                "there are prevert/principal, prevert/restaurant, tilleuls/maternelle"
+            ),
+        ),
+        (
+            (
+                '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "scd41"\nppm_a_year = 3\n'
+                "since = 2027-01-12T07:00:00\n"
+            ),
+            "mine.toml:7: fault[0].ppm_a_year: goes with baseline_drift, not with frozen",
+        ),
+        (
+            (
+                '[[fault]]\nwhat = "power_on_value"\nroom = "prevert/cp"\nchip = "scd41"\n'
+                "since = 2027-01-12T07:00:00\n"
+            ),
+            (
+                'mine.toml:6: fault[0].chip = "scd41": measures no temperature, '
+                "which is what power_on_value spoils"
+            ),
+        ),
+        (
+            (
+                '[[room]]\nref = "prevert/cp"\nchips = ["sht4x"]\n'
+                '[[expect]]\nwhat = "quality"\nroom = "prevert/cp"\nquantity = "co2"\n'
+                'quality = "bad"\nat_most = 0\n'
+            ),
+            'mine.toml:8: expect[0].room = "prevert/cp": has no chip that measures co2, only sht4x',
+        ),
+        (
+            (
+                '[[expect]]\nwhat = "quality"\nroom = "prevert/cp"\nquantity = "co3"\n'
+                'quality = "bad"\nat_most = 0\n'
+            ),
+            (
+                'mine.toml:6: expect[0].quantity = "co3": '
+                "must be one of 'temperature', 'humidity', 'co2' or 'battery'"
+            ),
+        ),
+        (
+            (
+                '[[expect]]\nwhat = "quality"\nroom = "prevert/cp"\nquantity = "co2"\n'
+                'quality = "worse"\nat_most = 0\n'
+            ),
+            "mine.toml:7: expect[0].quality = \"worse\": must be one of 'good', 'suspect' or 'bad'",
+        ),
+        (
+            '[[expect]]\nwhat = "overview"\nroom = "prevert/cp"\nsays_not = "colde"\n',
+            'mine.toml:6: expect[0].says_not = "colde": is no condition; did you mean cold?',
         ),
         (
             '[expect]\nwhat = "nothing_missing"\n',
@@ -175,3 +250,100 @@ def test_a_target_that_is_none_is_refused_and_no_password_shown(target: str, tol
     said = capsys.readouterr().err
     assert told in said
     assert "secret" not in said
+
+
+BOARDS = HEAD + "nodes = 3\nfirmware = 2\nspeed = 1\n"
+IN_CP = 'room = "prevert/cp"\nsince = 2027-01-12T07:00:00\n'
+
+
+@pytest.mark.parametrize(
+    ("head", "text", "told"),
+    [
+        (
+            HEAD,
+            "firmware = 2\n",
+            (
+                "mine.toml:3: firmware = 2: needs `speed = 1`: chips, watchdog and MQTT of a board "
+                "keep the time of day"
+            ),
+        ),
+        (
+            HEAD,
+            "nodes = 3\nspeed = 1\nfirmware = 4\n",
+            "mine.toml:5: firmware = 4: is more than the 3 nodes that take part",
+        ),
+        (
+            HEAD,
+            'speed = 1\nfirmware = "all"\npower = "battery"\n',
+            (
+                'mine.toml:4: firmware = "all": needs `power = "mains"`: boards that sleep are not '
+                "played yet"
+            ),
+        ),
+        (
+            BOARDS,
+            f'[[fault]]\nwhat = "wrong_clock"\nahead_s = 60\n{IN_CP}',
+            (
+                'mine.toml:7: fault[0].what = "wrong_clock": can\'t befall it: the node in '
+                "prevert/cp runs the real firmware, which has its time from the gateway"
+            ),
+        ),
+        (
+            BOARDS,
+            f'[[fault]]\nwhat = "worn_battery"\n{IN_CP}',
+            (
+                'mine.toml:7: fault[0].what = "worn_battery": can\'t befall it: the node in '
+                "prevert/cp runs the real firmware, on mains"
+            ),
+        ),
+        (
+            BOARDS,
+            f'[[fault]]\nwhat = "disconnected"\nchip = "sht4x"\nvalue = -127.0\n{IN_CP}',
+            (
+                "mine.toml:9: fault[0].value = -127.0: can't be told: the node in prevert/cp runs "
+                "the real firmware, which says nothing for a chip that does not answer"
+            ),
+        ),
+        (
+            BOARDS,
+            (
+                '[[room]]\nref = "prevert/cp"\nchips = ["bme280"]\n'
+                f'[[fault]]\nwhat = "checksum_errors"\nchip = "bme280"\n{IN_CP}'
+            ),
+            (
+                'mine.toml:11: fault[0].chip = "bme280": can\'t be garbled on a board: the node in '
+                "prevert/cp runs the real firmware; sht4x, sht3x, scd41, scd40, scd30 can"
+            ),
+        ),
+        (
+            BOARDS,
+            '[[expect]]\nwhat = "battery"\nroom = "prevert/cp"\nat_least = 3\n',
+            (
+                'mine.toml:7: expect[0].what = "battery": is not measured: the node in prevert/cp '
+                "runs the real firmware, on mains"
+            ),
+        ),
+        (
+            HEAD,
+            'power = "battery"\n[[fault]]\nwhat = "power_cut"\ntimes = 1\n',
+            (
+                'mine.toml:5: fault[0].what = "power_cut": needs `power = "mains"`: '
+                "a node on batteries sleeps through it"
+            ),
+        ),
+    ],
+)
+def test_what_cant_be_played_with_boards_is_told(tmp_path: Path, head: str, text: str, told: str):
+    assert problems(tmp_path, text, head=head) == [told]
+
+
+def test_the_same_befalls_the_virtual_nodes_beside_them(tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    fault = '[[fault]]\nwhat = "wrong_clock"\nahead_s = 60\nroom = "prevert/ce2"\n'
+    file.write_text(BOARDS + fault + "times = 1\nlasting_s = 60\n")
+    assert load_scenario(file).head.firmware == 2
+
+
+def test_another_speed_on_the_command_line_is_refused(capsys):
+    assert run(["simulate", "firmware-outage", "--speed", "60"]) == 2
+    assert "firmware = 4: needs `speed = 1`" in capsys.readouterr().err
