@@ -42,7 +42,8 @@ def local_days(unix_s: Integers, zone: ZoneInfo) -> list[LocalDay]:
     """Rising Unix times by local day, those of 23 and 25 hours included."""
     hours, of_hour = np.unique(unix_s // _HOUR_S, return_inverse=True)
     offsets = [
-        (datetime.fromtimestamp(int(hour) * _HOUR_S, zone).utcoffset() or timedelta()).seconds
+        (datetime.fromtimestamp(int(hour) * _HOUR_S, zone).utcoffset() or timedelta())
+        // timedelta(seconds=1)
         for hour in hours
     ]
     local_s = unix_s + np.array(offsets, np.int64)[of_hour]

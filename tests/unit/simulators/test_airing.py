@@ -76,10 +76,21 @@ def test_an_empty_room_clears_by_its_leaks():
 
 def test_windows_follow_the_formula_of_de_gids_and_phaff():
     # 1 m² open by 1 m, 4 m/s, 12 K: half of sqrt(0.016 + 0.042 + 0.01).
-    flow = window_flow_m3_s(np.array([1.0]), 1.0, 4.0, np.array([12.0]))
+    flow = window_flow_m3_s(np.array([1.0]), np.array([1.0]), 4.0, np.array([12.0]))
     assert flow[0] == pytest.approx(0.5 * math.sqrt(0.068))
-    still = window_flow_m3_s(np.array([1.0]), 1.0, 0.0, np.array([0.0]))
+    still = window_flow_m3_s(np.array([1.0]), np.array([1.0]), 0.0, np.array([0.0]))
     assert still[0] == pytest.approx(0.05)
+
+
+def test_what_a_window_lets_in_does_not_depend_on_the_windows_of_other_rooms():
+    def co2_ppm(*heights_m: float) -> float:
+        rooms = Rooms.of([Fabric(opening_height_m=height_m) for height_m in heights_m])
+        state = State.at_rest(rooms, np.full(len(heights_m), 20.0), 8.0)
+        drive = steady(12, len(heights_m), outdoors_c=0, co2_l_s=CLASS_L_S, is_aired=True)
+        return float(run(rooms, drive, state, 300).co2_ppm[-1, 0])
+
+    assert co2_ppm(1.0, 3.0) == pytest.approx(co2_ppm(1.0), abs=1e-9)
+    assert co2_ppm(3.0, 1.0) < co2_ppm(1.0) - 20
 
 
 def test_whoever_opens_a_window_at_a_limit_keeps_the_class_below_it():

@@ -235,7 +235,8 @@ def test_single_chips_are_off_by_a_factor_as_well():
             for room in (StillRoom(), StaleRoom())
         )
         slopes.append((high - low) / 1200)
-    assert 0.96 <= min(slopes) < 0.985 < 1.015 < max(slopes) <= 1.04
+    assert 0.96 <= min(slopes) < 0.985
+    assert 1.015 < max(slopes) <= 1.04
 
 
 class StaleRoom:
