@@ -20,8 +20,9 @@ Flags: TypeAlias = NDArray[np.bool_]
 IsSchoolDay: TypeAlias = Callable[[date], bool | None]
 
 SENSIBLE_W: Final = 70.0
-"""Heat of a child at its desk; an adult gives about as much."""
+"""Heat of a child at its desk; an adult gives about as much (usual practice, no source)."""
 VAPOUR_G_S: Final = 40 / 3600
+"""Vapour of one of them, 40 g an hour (engineering guess)."""
 
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3600
