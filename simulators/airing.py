@@ -17,7 +17,9 @@ SORPTION: Final = 4.0
 (engineering guess, in the range of the effective-capacitance models of the literature)."""
 
 
-def window_flow_m3_s(opening_m2: Floats, height_m: float, wind_m_s: float, gap_k: Floats) -> Floats:
+def window_flow_m3_s(
+    opening_m2: Floats, height_m: Floats, wind_m_s: float, gap_k: Floats
+) -> Floats:
     """Air through windows on one side of a room, in m³/s: half of the opening times
     `sqrt(0.001 u² + 0.0035 h |dT| + 0.01)`.
 

@@ -71,7 +71,7 @@ class Rooms:
     obstacle_deg: Floats
     leak_m3_s: Floats
     opening_m2: Floats
-    opening_height_m: float
+    opening_height_m: Floats
     ventilation_m3_s: Floats
     heat_recovery: Floats
     heater_w: Floats
@@ -99,7 +99,7 @@ class Rooms:
             obstacle_deg=every("obstacle_deg"),
             leak_m3_s=every("leak_ach") * volume / 3600,
             opening_m2=every("opening_m2"),
-            opening_height_m=float(every("opening_height_m").mean()),
+            opening_height_m=every("opening_height_m"),
             ventilation_m3_s=every("ventilation_m3_h") / 3600,
             heat_recovery=every("heat_recovery"),
             heater_w=every("heater_w"),

@@ -20,8 +20,9 @@ Flags: TypeAlias = NDArray[np.bool_]
 IsSchoolDay: TypeAlias = Callable[[date], bool | None]
 
 SENSIBLE_W: Final = 70.0
-"""Heat of a child at its desk; an adult gives about as much."""
+"""Heat of a child at its desk; an adult gives about as much (usual practice, no source)."""
 VAPOUR_G_S: Final = 40 / 3600
+"""Vapour of one of them, 40 g an hour (engineering guess)."""
 
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3600
@@ -42,7 +43,8 @@ def local_days(unix_s: Integers, zone: ZoneInfo) -> list[LocalDay]:
     """Rising Unix times by local day, those of 23 and 25 hours included."""
     hours, of_hour = np.unique(unix_s // _HOUR_S, return_inverse=True)
     offsets = [
-        (datetime.fromtimestamp(int(hour) * _HOUR_S, zone).utcoffset() or timedelta()).seconds
+        (datetime.fromtimestamp(int(hour) * _HOUR_S, zone).utcoffset() or timedelta())
+        // timedelta(seconds=1)
         for hour in hours
     ]
     local_s = unix_s + np.array(offsets, np.int64)[of_hour]

@@ -82,10 +82,9 @@ class SpeedType(click.ParamType[object]):
 )
 @click.option(
     "--shift",
-    default="now",
-    show_default=True,
     metavar="now|SECONDS",
-    help="With --replay: its last reading is measured now, or all so much later; 0 leaves them.",
+    help="With --replay: its last reading is measured now (if left out), or all so much later; 0 "
+    "leaves them.",
 )
 @click.option(
     "--report",

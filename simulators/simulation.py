@@ -32,7 +32,7 @@ class Options:
 
     scenario: str | None
     replay: Path | None = None
-    shift: str = "now"
+    shift: str | None = None
     seed: int | None = None
     nodes: int | None = None
     speed: Speed | None = None
@@ -65,6 +65,7 @@ def simulate(options: Options) -> int:
     """Play, print, and say how it ended. Raises `ConfigurationError` before anything is started."""
     if options.report is not None and not options.report.absolute().parent.is_dir():
         raise ConfigurationError(f"--report {str(options.report)!r}: there is no such folder")
+    _refuse_strays(options)
     target = _target(options)
     play = _replay(options) if options.replay is not None else _scenario(options)
     play = replace(
@@ -82,6 +83,17 @@ def simulate(options: Options) -> int:
     return 0 if outcome.holds else 1
 
 
+def _refuse_strays(options: Options) -> None:
+    """An option that would do nothing. Raises `ConfigurationError`."""
+    if options.replay is None:
+        if options.shift is not None:
+            raise ConfigurationError("--shift goes with --replay")
+        return
+    for name, given in (("--nodes", options.nodes is not None), ("--short", options.short)):
+        if given:
+            raise ConfigurationError(f"{name} goes with a scenario, not with --replay")
+
+
 def _asked(options: Options) -> tuple[str, ...]:
     """What else was typed that makes a difference to the play."""
     words: list[str] = []
@@ -89,7 +101,7 @@ def _asked(options: Options) -> tuple[str, ...]:
         value = getattr(options, name)
         if value is not None:
             words += [f"--{name}", str(value)]
-    if options.replay is not None and options.shift != "now":
+    if options.shift is not None:
         words += ["--shift", options.shift]
     return tuple(words)
 
@@ -130,9 +142,9 @@ def _replay(options: Options) -> _Play:
     return _Play(changed, cast, shift_ms)
 
 
-def _shift_ms(shift: str) -> int | None:
+def _shift_ms(shift: str | None) -> int | None:
     """Milliseconds; `None` for "so that it ends now"."""
-    if shift == "now":
+    if shift is None or shift == "now":
         return None
     try:
         return int(shift) * 1000

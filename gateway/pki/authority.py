@@ -121,7 +121,9 @@ def load_certificate(folder: Path, name: str = AUTHORITY) -> x509.Certificate:
     try:
         content = file.read_bytes()
     except FileNotFoundError as error:
-        make = "create" if name == AUTHORITY else f"renew {name}"
+        # Without an authority there is nothing to renew a server's certificate with.
+        is_first = name == AUTHORITY or not certificate_file(folder, AUTHORITY).exists()
+        make = "create" if is_first else f"renew {name}"
         raise ConfigurationError(
             f"{file} is missing; to make it type: preau pki {make} --host NAME"
         ) from error

@@ -10,6 +10,7 @@ from typing import Final, get_args
 
 from gateway.clock import RELEASED_AT_MS
 from gateway.web.room_state import Condition
+from ingest.estate.fields import DEFAULT_ZONE
 from ingest.estate.problems import Problem
 from ingest.reasons import REASONS
 from simulators.chips import CATALOGUE
@@ -232,4 +233,5 @@ def _outside(
 
 
 def _shown(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%MZ")
+    # Local, as it stands in the file.
+    return at.astimezone(DEFAULT_ZONE).strftime("%Y-%m-%dT%H:%M")

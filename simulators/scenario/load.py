@@ -46,7 +46,7 @@ def shipped_names() -> list[str]:
 def find_scenario(name: str) -> Path:
     """The file of that path, or of the shipped scenario of that name. `ConfigurationError`."""
     path = Path(name)
-    if path.suffix == ".toml" or path.exists():
+    if path.exists():
         return path
     shipped = shipped_names()
     if name in shipped:

@@ -148,6 +148,21 @@ def test_a_recording_keeps_its_values_and_its_times_but_for_the_shift(
     assert gateway.stored(room.node) == expected
 
 
+def test_a_recording_takes_its_time_by_its_speed_and_ends_now(recording: Path, mosquitto, gateway):
+    target = ("--target", f"mqtt://127.0.0.1:{mosquitto.port}", "--page", gateway.url)
+    begun_ms = time.time() * 1000
+    ran = simulate("--replay", recording, "--speed", "1200", "--json", *target)
+    ended_ms = time.time() * 1000
+    said = json.loads(ran.stdout)
+    assert (ran.returncode, said["packs"]) == (0, 72), ran.stdout + ran.stderr
+    lasts_ms = 175 * MINUTE_MS
+    assert said["seconds"] * 1000 >= lasts_ms / 1200
+    times = [at_ms for _, _, at_ms, _ in gateway.stored(demo_town().rooms[0].node)]
+    # In whole seconds, as are the ends of what is played.
+    assert begun_ms + lasts_ms / 1200 - 2000 <= max(times) <= ended_ms
+    assert max(times) - min(times) == lasts_ms
+
+
 def test_a_recording_that_cannot_be_read_is_told_with_its_line(recording: Path):
     lines = recording.read_text().splitlines()
     lines[3] = lines[3].replace("battery", "batterie")

@@ -82,6 +82,17 @@ def test_show_exits_1_with_the_remedy_where_something_can_not_serve(folder, caps
     )
 
 
+def test_a_certificate_that_was_never_made_is_told_with_what_makes_it(capsys):
+    def missing() -> str:
+        assert run(["broker", "config", "--out", "broker", "--host", "a.fr"]) == 2
+        return capsys.readouterr().err
+
+    assert "broker.pem is missing; to make it type: preau pki create --host NAME" in missing()
+    assert preau("create", "--host", "a.fr") == 0
+    Path("preau-pki/broker.pem").unlink()
+    assert "broker.pem is missing; to make it type: preau pki renew broker --host" in missing()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

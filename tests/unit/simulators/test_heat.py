@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.dynamics import Moment, State, run
+from simulators.dynamics import Course, Moment, State, run
 from simulators.fabric import Fabric, Rooms
 from simulators.heat import AIR_J_M3K, outflow_w
 from tests.unit.simulators.physics import steady
@@ -172,3 +172,55 @@ def test_a_room_that_there_can_not_be_is_refused(name, value):
 def test_walls_that_lose_more_than_the_mass_can_pass_on_are_refused():
     with pytest.raises(ValueError, match="opaque_w_k"):
         Rooms.of([Fabric(opaque_w_k=2000)])
+
+
+def settled(fabric: Fabric, **drive: float) -> Course:
+    """A room after a month in which nothing changes, and how it came there; 10 °C outdoors."""
+    rooms = Rooms.of([fabric])
+    return run(rooms, steady(30 * 48, **drive), State.at_rest(rooms, np.array([18.0]), 5.0), 1800)
+
+
+def test_the_sun_on_its_panes_warms_a_room_by_what_the_network_lets_it_keep():
+    fabric = Fabric(glazing_m2=4)
+    rooms = Rooms.of([fabric])
+    sun_w = 4 * 0.42 * 100
+    # At rest the masses take up nothing: all that is not lost at the panes at once goes out.
+    network = rooms.network
+    tight = rooms.tight_loss_w_k
+    kept = 1 - float(network.pane_share[0])
+    mean_c = float(settled(fabric, sun_w_m2=100).temperature_c[-1, 0])
+    dark_c = float(settled(fabric).temperature_c[-1, 0])
+    assert dark_c == pytest.approx(10, abs=0.01)
+    # Between losses by air alone and losses by walls, panes and air together.
+    all_w_k = float(tight[0]) + fabric.windows_w_k + fabric.opaque_w_k
+    assert mean_c - dark_c == pytest.approx(sun_w * kept / all_w_k, rel=0.05)
+
+
+def test_blinds_are_down_in_a_room_that_is_warm_and_keep_out_most_of_the_sun():
+    # 24 °C is where they come down: twice the sun then is not twice as warm.
+    mild, strong = (settled(Fabric(glazing_m2=20), sun_w_m2=sun) for sun in (110, 500))
+    assert 15 < mild.temperature_c[-1, 0] < 24
+    excess_k = float(strong.temperature_c[-1, 0]) - 10
+    unshaded_k = (float(mild.temperature_c[-1, 0]) - 10) * 500 / 110
+    assert excess_k == pytest.approx(0.4 * unshaded_k, rel=0.02)
+
+
+def test_heat_recovery_gives_back_its_share_of_what_ventilation_costs():
+    def loss_w_k(**fabric: float) -> float:
+        heated = {"outdoors_c": 0.0, "valve_c": 19.5, "radiator_c": 70.0, "is_used": True}
+        course = settled(Fabric(heater_w=9000, **fabric), **heated)
+        return float(course.heating_w[-1, 0] / course.temperature_c[-1, 0])
+
+    shut = loss_w_k(ventilation_m3_h=0)
+    plain = loss_w_k(ventilation_m3_h=600) - shut
+    recovered = loss_w_k(ventilation_m3_h=600, heat_recovery=0.7) - shut
+    assert plain == pytest.approx(AIR_J_M3K * 600 / 3600, rel=0.05)
+    assert recovered == pytest.approx(0.3 * plain, rel=0.05)
+
+
+def test_radiators_follow_the_boiler_within_half_an_hour():
+    rooms = Rooms.of([Fabric()])
+    state = State.at_rest(rooms, np.array([15.0]), 5.0)
+    state.radiator_c[:] = 15
+    run(rooms, steady(6, valve_c=-50.0, radiator_c=65.0), state, 300)
+    assert state.radiator_c[0] == pytest.approx(65 - 50 * math.exp(-1), abs=0.5)

@@ -93,6 +93,19 @@ def test_radiators_are_hotter_the_colder_it_is_and_cold_without_boiler_or_need(c
     assert plan.radiator_c[usual].max() < 90
 
 
+def test_the_boost_is_hotter_than_what_the_weather_alone_asks_for(calendar):
+    steps = np.arange(ms("2027-01-11 00:00") // 1000, ms("2027-01-11 16:00") // 1000, 300)
+    sky = Weather(1).over(steps.astype(float))
+    plan = programme(REGIME, calendar, ROOMS, unix_s=steps, sky=sky)
+    # From 2:30 on, six hours before the first class of the week: at the most there is.
+    share = (plan.radiator_c - plan.target_c) / 50
+    load = REGIME.boost_margin * (plan.target_c - sky.temperature_c) / 27
+    boost, lesson = slice(31, 101), slice(103, 180)
+    assert np.all(plan.is_comfort[boost])
+    assert share[boost] == pytest.approx(np.minimum(load, 1.4)[boost] ** (1 / 1.3))
+    assert np.all(share[lesson] < 0.9 * load[lesson] ** (1 / 1.3))
+
+
 def test_a_radiator_gives_its_nominal_power_at_50_kelvin_and_nothing_when_cold():
     given = emission(np.full(3, 1000.0), np.array([70.0, 45.0, 15.0]), np.full(3, 20.0))
     assert given[0] == pytest.approx(1000)

@@ -48,6 +48,13 @@ def test_days_of_23_and_25_hours_have_all_their_steps_and_their_noon(day, hours)
     assert local.second[-1] == 24 * 3600 - 300
 
 
+@pytest.mark.parametrize("zone", ["America/Cayenne", "Indian/Reunion", "Pacific/Tahiti"])
+def test_overseas_it_is_the_local_day_as_well(zone):
+    noon_s = int(datetime(2026, 11, 17, 12, tzinfo=ZoneInfo(zone)).timestamp())
+    (local,) = local_days(np.array([noon_s]), ZoneInfo(zone))
+    assert (local.day, local.second.tolist()) == (date(2026, 11, 17), [12 * 3600])
+
+
 def test_every_step_of_a_year_belongs_to_one_day():
     steps = steps_of(date(2026, 1, 1), 365)
     days = local_days(steps, PARIS)

@@ -194,3 +194,53 @@ def test_the_same_seed_gives_the_same_bytes_with_faults_and_another_seed_others(
 
     assert packs(1) == packs(1)
     assert all(one != other for one, other in zip(packs(1), packs(2), strict=True))
+
+
+class SlopingRoom:
+    """Air that gets warmer by 6 K, moister by 12 % and staler by 600 ppm an hour."""
+
+    def state_at(self, unix_s: float) -> RoomState:
+        hours = unix_s - START_MS / 1000
+        hours /= 3600
+        return RoomState(20 + 6 * hours, 45 + 12 * hours, 800 + 600 * hours)
+
+
+@pytest.mark.parametrize("chip", CATALOGUE)
+def test_a_chip_follows_changing_air_as_late_as_its_time_constant(chip):
+    at_ms = START_MS + 1000 * np.arange(600, 1200, dtype=np.int64)
+    rising, still = (Sensors(NODE, room, chips=[chip]) for room in (SlopingRoom(), StillRoom()))
+    slopes = {"temperature": 6, "humidity": 12, "co2": 600}
+    now = SlopingRoom().state_at(at_ms.mean() / 1000)
+    truth = {
+        "temperature": (now.temperature_c, 20.0),
+        "humidity": (now.humidity_percent, 50.0),
+        "co2": (now.co2_ppm, 800.0),
+    }
+    for channel in CATALOGUE[chip].channels:
+        moved, fixed = (series(s, channel.quantity, at_ms).mean() for s in (rising, still))
+        air, at_rest = truth[channel.quantity]
+        late = (air - at_rest) - (moved - fixed)
+        expected = slopes[channel.quantity] * channel.lag_s / 3600
+        # The chip's gain and the warmth of its board act on the change as well.
+        unsure = channel.gain * abs(air - at_rest) + channel.resolution / 2 + channel.noise / 5
+        warm = 0.1 * CATALOGUE[chip].warms_k * abs(air - at_rest)
+        assert late == pytest.approx(expected, abs=unsure + warm), channel.quantity
+
+
+def test_single_chips_are_off_by_a_factor_as_well():
+    slopes = []
+    for number in range(20):
+        low, high = (
+            series(Sensors(f"{number:012x}", room, chips=["mh-z19c"]), "co2", TIMES[:200]).mean()
+            for room in (StillRoom(), StaleRoom())
+        )
+        slopes.append((high - low) / 1200)
+    assert 0.96 <= min(slopes) < 0.985
+    assert 1.015 < max(slopes) <= 1.04
+
+
+class StaleRoom:
+    """Stale air for ever."""
+
+    def state_at(self, unix_s: float) -> RoomState:
+        return RoomState(20.0, 50.0, 2000.0)

@@ -86,14 +86,16 @@ def test_nobody_breathes_in_the_holidays(town, year):
 
 
 def test_a_renovated_classroom_needs_the_heat_of_its_kind(town):
-    """Some 40 to 110 kWh/m² a year for a renovated school; more for single panes."""
+    """Radiators give less than half of the 82 kWh/m² that 80 W/K lose over 2,579 degree days: it is
+    set back three quarters of the time, and sun and people heat as well. More for single panes.
+    """
     first = (YEAR_FROM - 4 * DAY_S) // STRETCH_S
     joules = sum(town.air.stretch(first + n).heating_w[1:].sum(axis=0) * 300 for n in range(26))
     of_room = {
         room.ref: float(joules[place]) / 3.6e6 / room.fabric.floor_m2
         for place, room in enumerate(town.air.rooms)
     }
-    assert 25 < of_room["prevert/cp"] < 110
+    assert 25 < of_room["prevert/cp"] < 60
     assert of_room["prevert/bibliotheque"] > 1.3 * of_room["prevert/cp"]
 
 

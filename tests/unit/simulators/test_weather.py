@@ -87,6 +87,16 @@ def test_clear_winter_days_are_cold_and_clear_summer_days_hot():
         assert sign * together > 0.2
 
 
+def test_clear_days_have_cold_mornings_and_warm_afternoons():
+    together = []
+    for year in YEARS:
+        days, cloud = by_day(year.temperature_c), by_day(year.cloud).mean(axis=1)
+        swing_k = days.max(axis=1) - days.min(axis=1)
+        summer = np.isin(MONTH, (5, 6, 7, 8))
+        together.append(np.corrcoef(swing_k[summer], cloud[summer])[0, 1])
+    assert np.mean(together) < -0.4
+
+
 def test_the_same_seed_gives_the_same_weather_in_any_order_and_another_seed_another():
     at_s = [1_795_000_000 + n * 77_777 for n in range(40)]
     one, other = Weather(3), Weather(3)

@@ -2,7 +2,23 @@
 
 from pathlib import Path
 
-from simulators.faults import Frozen, HeatingLeftOn, WrongClock
+import pytest
+
+from simulators.faults import (
+    BaselineDrift,
+    BoilerDown,
+    ChecksumErrors,
+    ClockOnWinterTime,
+    Disconnected,
+    Fault,
+    Frozen,
+    HeatingLeftOn,
+    PowerOnValue,
+    Spikes,
+    StuckValve,
+    WornBattery,
+    WrongClock,
+)
 from simulators.scenario.cast import cast_of
 from simulators.scenario.load import find_scenario, load_scenario
 from simulators.scenario.occurrences import occurrences, of_air_and_nodes
@@ -40,6 +56,59 @@ def test_a_chip_stays_broken_and_a_server_comes_back_if_nothing_else_is_said(tmp
     (fault,) = of_air_and_nodes(broken)
     assert isinstance(fault, Frozen)
     assert (fault.node, fault.since_ms) == ("3c71bf4a1c08", chip.since_ms)
+
+
+SINCE_MS = 1_799_737_200_000
+UNTIL_MS = SINCE_MS + 3_600_000
+HELD = {"since_ms": SINCE_MS, "until_ms": UNTIL_MS}
+CP = {"node": "3c71bf4a1c08", **HELD}
+PREVERT = {"building": "prevert/principal", **HELD}
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ('chip = "sht4x"\nwhat = "frozen"', Frozen(chip="sht4x", **CP)),
+        (
+            'chip = "sht4x"\nwhat = "spikes"\nshare = 0.3\nheight = -9',
+            Spikes(chip="sht4x", share=0.3, height=-9, **CP),
+        ),
+        (
+            'chip = "sht4x"\nwhat = "power_on_value"\nshare = 0.4',
+            PowerOnValue(chip="sht4x", share=0.4, **CP),
+        ),
+        (
+            'chip = "scd41"\nwhat = "disconnected"\nvalue = -127',
+            Disconnected(chip="scd41", value=-127, **CP),
+        ),
+        (
+            'chip = "scd41"\nwhat = "checksum_errors"\nshare = 0.5',
+            ChecksumErrors(chip="scd41", share=0.5, **CP),
+        ),
+        (
+            'chip = "scd41"\nwhat = "baseline_drift"\nppm_a_year = -80',
+            BaselineDrift(chip="scd41", ppm_a_year=-80, **CP),
+        ),
+        ('what = "worn_battery"\nresistance = 6', WornBattery(resistance=6, **CP)),
+        ('what = "wrong_clock"\nahead_s = -60', WrongClock(ahead_s=-60, **CP)),
+        (
+            'what = "stuck_valve"\nopening = 0.2',
+            StuckValve(room="prevert/cp", opening=0.2, **HELD),
+        ),
+        ('what = "boiler_down"', BoilerDown(**PREVERT)),
+        ('what = "heating_left_on"', HeatingLeftOn(**PREVERT)),
+        ('what = "clock_on_winter_time"', ClockOnWinterTime(**PREVERT)),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Fault) else "",
+)
+def test_every_fault_of_a_building_chip_or_node_befalls_it_as_written(
+    tmp_path: Path, table: str, fault: Fault
+):
+    where = 'building = "prevert/principal"' if "building" in repr(fault) else 'room = "prevert/cp"'
+    when = "since = 2027-01-12T08:00:00\nuntil = 2027-01-12T09:00:00"
+    script = scenario(tmp_path, f"[[fault]]\n{table}\n{where}\n{when}\n")
+    assert of_air_and_nodes(script) == [fault]
+    assert list(cast_of(script).town.air.faults) == [fault]
 
 
 def test_what_was_wrong_before_a_short_form_begins_is_wrong_in_it(tmp_path: Path):

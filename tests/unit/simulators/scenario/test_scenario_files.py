@@ -46,7 +46,7 @@ def problems(tmp_path: Path, text: str, *, short: bool = False, head: str = HEAD
                 '[[fault]]\nwhat = "frozen"\nroom = "prevert/cp"\nchip = "sht4x"\n'
                 "since = 2027-01-11T00:00:00\n"
             ),
-            "mine.toml:7: fault[0].since: is before the scenario begins, 2027-01-12T05:00Z",
+            "mine.toml:7: fault[0].since: is before the scenario begins, 2027-01-12T06:00",
         ),
         (
             '[[fault]]\nwhat = "frozn"\n',
@@ -212,6 +212,27 @@ def test_the_scenario_in_the_documentation_can_be_read(tmp_path: Path):
     file.write_text(text)
     scenario = load_scenario(file)
     assert (len(scenario.faults), len(scenario.expectations)) == (2, 2)
+
+
+def test_a_file_that_is_not_there_is_told_with_what_there_is(capsys):
+    assert run(["simulate", "nowhere.toml"]) == 2
+    said = capsys.readouterr().err
+    assert "'nowhere.toml' is neither a file nor a scenario known here" in said
+    assert "preau init" not in said
+
+
+@pytest.mark.parametrize("option", [["--shift", "5"], ["--shift", "now"]])
+def test_what_only_a_recording_has_is_refused_for_a_scenario(option, capsys):
+    assert run(["simulate", "winter-week", *option]) == 2
+    assert "--shift goes with --replay" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--nodes", "5"], ["--short"]])
+def test_what_only_a_scenario_has_is_refused_for_a_recording(option, tmp_path, capsys):
+    file = tmp_path / "readings.csv"
+    file.write_text("")
+    assert run(["simulate", "--replay", str(file), *option]) == 2
+    assert f"{option[0]} goes with a scenario, not with --replay" in capsys.readouterr().err
 
 
 def test_a_name_that_is_none_is_told_with_the_nearest(capsys):
