@@ -76,6 +76,8 @@ async def _calibrate_co2(app, command):
     target_ppm = command.get("ppm")
     if type(target_ppm) is not int or not 400 <= target_ppm <= 450:
         raise CommandError("ppm {!r} is not between 400 and 450".format(target_ppm))
+    if not app.sensors:
+        raise CommandError("no sensors in safe mode")
     try:
         async with app.bus_lock:
             result = await seldom.load("calibration").calibrate(
