@@ -20,6 +20,10 @@ from pathlib import Path
 
 # The compiler puts constants in their places: imported, the name would take room in each module.
 _IMPORT_OF_CONST = re.compile(r"^from micropython import const$", re.MULTILINE)
+# What only mypy reads: the node has no such modules, and drops annotations unread.
+_IMPORTS_OF_TYPES = re.compile(
+    r"^TYPE_CHECKING = False\nif TYPE_CHECKING:\n(?:(?: {4}.*)?\n)+", re.MULTILINE
+)
 
 Sources = Mapping[Path, str]
 """Text by path; the paths are relative to the folder that modules are imported from."""
@@ -30,12 +34,29 @@ def compact(sources: Sources) -> dict[Path, str]:
     are. A private name in a text (`getattr(x, "_y")`) would not be found: it raises ValueError.
     Arguments keep their names where anything else has the same, or passes them by name.
     """
-    sources = {path: _IMPORT_OF_CONST.sub("", text) for path, text in sources.items()}
+    sources = {path: _without_imports(text) for path, text in sources.items()}
     used = {path: _private_names(path, text) for path, text in sources.items()}
-    trees = [ast.parse(text) for text in sources.values()]
+    trees = [_without_annotations(ast.parse(text)) for text in sources.values()]
     local = _local_names(trees)
     short = _short_names([*_meeting(sources, used), *_meeting_in_functions(trees, local)])
     return {path: _renamed(text, short) for path, text in sources.items()}
+
+
+def _without_imports(text: str) -> str:
+    text = _IMPORT_OF_CONST.sub("", text)
+    return _IMPORTS_OF_TYPES.sub(lambda found: "\n" * found[0].count("\n"), text)
+
+
+def _without_annotations(tree: ast.Module) -> ast.Module:
+    """What they name is nothing to the compiler, and nobody's variable."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)
+    return tree
 
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:

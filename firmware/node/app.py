@@ -26,6 +26,10 @@ from sensing import Sensors
 from session import Session
 from settings import Settings
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Answer, Json, Reading
+
 _WATCHDOG_MS = const(60_000)
 _WATCH_EVERY_MS = const(2_000)
 _SAMPLE_GRACE_MS = const(60_000)
@@ -54,12 +58,16 @@ def random_u32() -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
-def _begin_epoch():
+def _begin_epoch() -> tuple[int, int]:
     return seldom.run("rtc_start", "begin")
 
 
 class App:
-    def __init__(self):
+    # On batteries; while an update is fetched.
+    watchdog: machine.WDT
+    updating: asyncio.Task[None]
+
+    def __init__(self) -> None:
         self.settings = settings = Settings()
         # Kept, since in a heap full of small things there is no room for large ones later.
         self._pack = bytearray(_PACK_SIZE)
@@ -91,9 +99,9 @@ class App:
         self._lost = 0
         self._started_s = int(time.time())
         # How the last update went, for presence.
-        self.update: dict | None = None
+        self.update: Json | None = None
 
-    def _encode(self, payload: bytes, log: int, seq: int):
+    def _encode(self, payload: bytes, log: int, seq: int) -> memoryview:
         """The pack as a view that is good until the next one is encoded."""
         outbox = self.outbox
         while True:
@@ -104,14 +112,14 @@ class App:
                 return memoryview(self._pack)[:size]
             self._pack = bytearray(size)
 
-    def _describe(self):
+    def _describe(self) -> Json:
         return seldom.run("sensor_report", "describe_node", self, self._boots, self._reset)
 
     def uptime_s(self) -> int:
         """Seconds since this start."""
         return int(time.time()) - self._started_s
 
-    async def _perform(self, command):
+    async def _perform(self, command: Json) -> Answer:
         for _ in range(_PERFORM_TRIES):
             try:
                 # Loaded for each command and dropped again: most nodes never get one.
@@ -125,7 +133,7 @@ class App:
 
     # -- sampling --------------------------------------------------------------------------
 
-    async def sample(self):
+    async def sample(self) -> None:
         """One round: what the sensors give becomes a pack in the outbox."""
         if self._cycle % self.settings.health_every == 0:
             async with self.bus_lock:
@@ -145,7 +153,7 @@ class App:
             async with self.bus_lock:
                 self.light.show(self.sensors.co2_ppm, self.clock.now())
 
-    def _stamp(self):
+    def _stamp(self) -> tuple[bytes, int]:
         """The head of a pack taken now, and the RTC second it tells."""
         while True:
             rtc_s = int(time.time())
@@ -153,7 +161,7 @@ class App:
             if rtc_s == int(time.time()):
                 return stamp, rtc_s
 
-    def _take(self, payload: bytes):
+    def _take(self, payload: bytes) -> None:
         try:
             self.outbox.take(payload)
         except OutboxError as error:
@@ -162,8 +170,8 @@ class App:
         else:
             self.session.taken()
 
-    def _health(self):
-        health = []
+    def _health(self) -> list[Reading]:
+        health: list[Reading] = []
         rssi_dbm = self.link.rssi_dbm
         if rssi_dbm is not None:
             health.append((number("rssi"), rssi_dbm))
@@ -177,7 +185,7 @@ class App:
             health.append((number("outbox"), self.outbox.held))
         return health
 
-    async def _sampling_loop(self):
+    async def _sampling_loop(self) -> None:
         due_ms = time.ticks_ms()
         while True:
             try:
@@ -198,7 +206,7 @@ class App:
 
     # -- running ---------------------------------------------------------------------------
 
-    async def _watch(self):
+    async def _watch(self) -> None:
         """Feeds the watchdog while samples are taken and the link goes on trying."""
         watchdog = machine.WDT(timeout=_WATCHDOG_MS)
         while True:
@@ -210,7 +218,7 @@ class App:
                 watchdog.feed()
             await asyncio.sleep_ms(_WATCH_EVERY_MS)
 
-    async def run(self):
+    async def run(self) -> None:
         """Never returns."""
         if self.settings.life == "battery":
             await seldom.load("battery").wake(self, self._sampled_ms)
@@ -227,7 +235,7 @@ class App:
         await asyncio.gather(*tasks)
 
 
-def _name_early():
+def _name_early() -> None:
     # Apart from `main`, which stays for ever with the last of them in its frame.
     for name in _NAMED_EARLY:
         seldom.load(name)
@@ -235,7 +243,7 @@ def _name_early():
     asyncio.open_connection  # noqa: B018
 
 
-def main():
+def main() -> None:
     """Runs the node; a defect that gets this far restarts the chip rather than stop it."""
     gc.collect()
     # Early and often: what lives long stays together, and the free part of the heap whole.

@@ -15,6 +15,13 @@ import seldom
 from clock import MEMORY_SIZE
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from app import App
+    from node_types import Network, Ticks
+
 # Magic, samples since the radio was on, failures in a row and whether the button was held, BSSID,
 # SSID, four addresses.
 _MEMORY = const("<4sBB6sB32s16s")
@@ -25,7 +32,7 @@ _FAILURES_MAX = const(4)
 _HELD = const(0x80)
 
 
-def _restore():
+def _restore() -> list[Any] | None:
     """[samples since the radio was on, failures, what joins faster], or None after a power-on."""
     data = bytes(machine.RTC().memory()[MEMORY_SIZE : MEMORY_SIZE + _SIZE + 4])
     if len(data) < _SIZE + 4 or data[:4] != _MAGIC:
@@ -33,7 +40,7 @@ def _restore():
     if binascii.crc32(data[:_SIZE]) != struct.unpack_from("<I", data, _SIZE)[0]:
         return None
     _, samples, failures, bssid, length, ssid, addresses = struct.unpack(_MEMORY, data[:_SIZE])
-    cached = None
+    cached: Network | None = None
     if length:
         parts = [addresses[at : at + 4] for at in range(0, 16, 4)]
         cached = (
@@ -44,7 +51,7 @@ def _restore():
     return [samples, failures, cached]
 
 
-def _keep(samples: int, failures: int, cached):
+def _keep(samples: int, failures: int, cached: Network | None) -> None:
     ssid, bssid, texts = cached or ("", b"", ())
     addresses = bytes(int(part) for text in texts for part in text.split("."))
     name = ssid.encode()
@@ -54,11 +61,11 @@ def _keep(samples: int, failures: int, cached):
     memory(bytes(memory()[:MEMORY_SIZE]) + data + struct.pack("<I", binascii.crc32(data)))
 
 
-def _forget(held: bool):
+def _forget(held: bool) -> None:
     _keep(255, _HELD if held else 0, None)
 
 
-async def wake(app, started_ms):
+async def wake(app: App, started_ms: Ticks) -> None:
     """One wake of `app`; ends in deep sleep."""
     # Not fed while all is well: a wake is over long before.
     app.watchdog = machine.WDT(timeout=_WATCHDOG_MS)

@@ -9,6 +9,13 @@ import seldom
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app import App
+    from link import Link
+    from mqtt import Client
+    from node_types import Ticks
+
 _RADIO_MAX_MS = const(30_000)
 # How long the answer to presence or the next receipt may take.
 _RECEIPT_MS = const(2_000)
@@ -17,7 +24,7 @@ _LINGER_MS = const(500)
 _GOODBYE_MS = const(1_000)
 
 
-async def send(app, started_ms, in_folders) -> bool:
+async def send(app: App, started_ms: Ticks, in_folders: bool) -> bool:
     """Sends what there is; whether the gateway answered. Bounded, whatever happens."""
     link, session = app.link, app.session
     on_ms = time.ticks_ms()
@@ -42,7 +49,7 @@ async def send(app, started_ms, in_folders) -> bool:
     return served
 
 
-async def _say_asleep(app, client, started_ms, on_ms):
+async def _say_asleep(app: App, client: Client, started_ms: Ticks, on_ms: Ticks) -> None:
     """The last presence, and goodbye to the broker: else it would send the will."""
     now_s, now_ms = app.clock.now(), time.ticks_ms()
     awake_ms, radio_ms = time.ticks_diff(now_ms, started_ms), time.ticks_diff(now_ms, on_ms)
@@ -54,7 +61,7 @@ async def _say_asleep(app, client, started_ms, on_ms):
     await client.close()
 
 
-async def _until_done(app, attempt, on_ms):
+async def _until_done(app: App, attempt: asyncio.Task[None], on_ms: Ticks) -> None:
     """Returns when all is sent and receipted, or when nothing has come for two seconds."""
     held = -1
     moved_ms = on_ms
@@ -74,7 +81,7 @@ async def _until_done(app, attempt, on_ms):
             return
 
 
-def _remember_network(link):
+def _remember_network(link: Link) -> None:
     wlan = link.wlan
     if not wlan.isconnected() or link.cached:
         return

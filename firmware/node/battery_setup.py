@@ -14,11 +14,18 @@ import seldom
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from app import App
+
 _SAMPLE_GRACE_MS = const(60_000)
 _PRESS_MAX_MS = const(6_000)
 
 
-async def look(app, powered: bool, was_held: bool, forget) -> bool:
+async def look(app: App, powered: bool, was_held: bool, forget: Callable[[bool], None]) -> bool:
     """Whether the button is held. `powered` says that this is the first wake, `was_held` what the
     wake before found; `forget(held)` has the next wake send at once, as after a power-on.
     """
@@ -28,6 +35,7 @@ async def look(app, powered: bool, was_held: bool, forget) -> bool:
     wanted = powered and not app.settings.configured
     if held and not was_held and not wanted:
         try:
+            assert button is not None
             await asyncio.wait_for_ms(asked._long_press(button), _PRESS_MAX_MS)
             wanted = True
         except asyncio.TimeoutError:
@@ -38,7 +46,7 @@ async def look(app, powered: bool, was_held: bool, forget) -> bool:
     return held
 
 
-async def _open(app, asked):
+async def _open(app: App, asked: Any) -> None:
     """Samples and feeds the watchdog meanwhile."""
     opened = asyncio.create_task(asked._open_now(app))
     interval_ms = app.settings.interval_s * 1000

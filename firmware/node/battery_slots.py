@@ -8,11 +8,15 @@ import os
 import seldom
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app import App
+
 _FETCH_MAX_MS = const(100_000)
 _CONNECT_S = const(60)
 
 
-async def begin(app):
+async def begin(app: App) -> None:
     """Says in presence how an update went; carries one on that is under way, which ends with a
     restart. What can't be fetched within 100 s waits for the next wake.
     """
@@ -35,7 +39,7 @@ async def begin(app):
     app.watchdog.feed()
 
 
-async def tell(app):
+async def tell(app: App) -> None:
     """While the session stands: the first receipt confirms a version on trial."""
     if app.session.receipted and seldom.load("slots").read()["trial"]:
         seldom.run("verdict", "confirm", app)

@@ -9,7 +9,7 @@ _BLINKS = const(20)
 _BLINK_MS = const(250)
 
 
-async def blink(pin: int):
+async def blink(pin: int) -> None:
     """For five seconds; the light is off afterwards."""
     led = machine.Pin(pin, machine.Pin.OUT)
     try:

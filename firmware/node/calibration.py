@@ -10,10 +10,15 @@ import os
 from drivers import SensorError
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Json
+    from sensing import Sensors
+
 _FILE = const("calibrated.json")
 
 
-def kept():
+def kept() -> dict[str, list[int | None]]:
     """{sensor: [Unix seconds, ppm]}, as far as the file can be read."""
     try:
         with open(_FILE) as file:
@@ -23,7 +28,9 @@ def kept():
     return calibrated if isinstance(calibrated, dict) else {}
 
 
-async def calibrate(sensors, target_ppm: int, now_s: int, name=None):
+async def calibrate(
+    sensors: Sensors, target_ppm: int, now_s: int | None, name: str | None = None
+) -> Json:
     """What the reply says: the sensor, and the correction in ppm if it tells. `name` chooses one
     of several. Raises SensorError.
     """
@@ -40,7 +47,7 @@ async def calibrate(sensors, target_ppm: int, now_s: int, name=None):
             file.write(json.dumps(sensors.calibrated))
             file.flush()
         os.rename(_FILE + ".new", _FILE)
-        reply = {"sensor": driver.name}
+        reply: Json = {"sensor": driver.name}
         if correction_ppm is not None:
             reply["correction_ppm"] = correction_ppm
         return reply

@@ -18,6 +18,12 @@ import pack
 import seldom
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from node_types import AnyOutbox, Entry, Memory
+
 # Magic, epoch, base, RTC seconds last seen, offset (0: time unknown), RTC seconds of the last
 # synchronisation, latest time given to a reading, how many got milliseconds; then CRC-32.
 _MEMORY = const("<4s7I")
@@ -36,7 +42,7 @@ def seal(data: bytes) -> bytes:
     return data + struct.pack("<I", binascii.crc32(data))
 
 
-def unseal(data: bytes):
+def unseal(data: bytes) -> bytes | None:
     """The data without its CRC, or None if that is wrong."""
     if len(data) < 5 or seal(data[:-4]) != data:
         return None
@@ -53,11 +59,11 @@ def is_drift(rtc_s: int, unix_s: int) -> bool:
 class Anchors:
     """The file of anchors; `outbox` gives `oldest` and `newest`, the numbers of its segments."""
 
-    def __init__(self, path: str, outbox):
+    def __init__(self, path: str, outbox: AnyOutbox) -> None:
         self.path = path
         self.outbox = outbox
 
-    def entries(self):
+    def entries(self) -> Iterator[Entry]:
         try:
             with open(self.path, "rb") as file:
                 while True:
@@ -68,7 +74,7 @@ class Anchors:
         except OSError:
             return
 
-    def get(self, epoch: int, rtc_s: int):
+    def get(self, epoch: int, rtc_s: int) -> tuple[int, int] | None:
         """(Unix seconds, milliseconds) of that moment, or None."""
         before = None
         for known, at_s, unix_s, ms, _ in self.entries():
@@ -86,7 +92,7 @@ class Anchors:
             break  # The clock was set in between: until then the one before holds.
         return (before[1] + rtc_s - before[0], before[2]) if before else None
 
-    def add(self, epoch: int, rtc_s: int, unix_s: int, ms: int):
+    def add(self, epoch: int, rtc_s: int, unix_s: int, ms: int) -> None:
         """Writes an anchor durably, and drops those whose packs have all left the outbox."""
         seldom.run("known_time", "add_anchor", self, (epoch, rtc_s, unix_s, ms, self.outbox.newest))
 
@@ -96,7 +102,14 @@ class Clock:
     one and gives what the RTC shows then. `sleeps`: the RTC is slept on.
     """
 
-    def __init__(self, memory, anchors: Anchors, random_u32, begin=None, sleeps: bool = False):
+    def __init__(
+        self,
+        memory: Memory,
+        anchors: Anchors,
+        random_u32: Callable[[], int],
+        begin: Callable[[], tuple[int, int]] | None = None,
+        sleeps: bool = False,
+    ) -> None:
         self._memory = memory
         self._random_u32 = random_u32
         self._anchors = anchors
@@ -113,7 +126,7 @@ class Clock:
         self.epoch = 0
         self._restore()
 
-    def _restore(self):
+    def _restore(self) -> None:
         data = unseal(bytes(self._memory()[:MEMORY_SIZE]))
         if data and data[:4] == _MAGIC:
             (
@@ -144,7 +157,7 @@ class Clock:
         self._save()
         return rtc_s
 
-    def _save(self):
+    def _save(self) -> None:
         data = struct.pack(
             _MEMORY,
             _MAGIC,
@@ -167,7 +180,7 @@ class Clock:
         """Whether the times of what was taken are fixed: it may be sent."""
         return self._fixed if self._sleeps else self.known
 
-    def now(self):
+    def now(self) -> int | None:
         """Unix seconds, or None."""
         rtc_s = self._tick()
         return rtc_s + self._offset if self._offset else None
@@ -193,7 +206,7 @@ class Clock:
         self._save()
         return self._twice
 
-    def anchor(self, epoch: int, rtc_s: int):
+    def anchor(self, epoch: int, rtc_s: int) -> tuple[int, int] | None:
         """(Unix seconds, milliseconds) of RTC second `rtc_s` of `epoch`; None if that never knew
         the time.
         """
@@ -204,12 +217,12 @@ class Clock:
             time_of = rtc_s + self._offset, 0
         return time_of
 
-    def presence_sent(self, hello: str):
+    def presence_sent(self, hello: str) -> None:
         """A presence with this `hello` is being sent: its answer may carry the time."""
         self._hello = hello
         self._presence_ms = time.ticks_ms()
 
-    def answer(self, hello, now) -> bool:
+    def answer(self, hello: object, now: object) -> bool:
         """Takes `now` of a receipt if it answers the presence just sent; says whether it did."""
         if hello != self._hello or self._hello is None:
             return False
@@ -217,6 +230,6 @@ class Clock:
             return False
         return self.set(now)
 
-    def set(self, unix_s) -> bool:
+    def set(self, unix_s: object) -> bool:
         """Takes the time from a source that is trusted with it; refuses what is no time."""
         return seldom.run("known_time", "set_clock", self, unix_s)

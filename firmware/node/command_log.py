@@ -10,13 +10,19 @@ import os
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from node_types import Json
+
 _FILE = "commands.txt"
 _KEPT = const(16)
 _QUEUED_MAX = const(4)
 _TEXT_MAX = const(32)
 
 
-def _lines():
+def _lines() -> Iterator[tuple[str, str]]:
     """(id, reply as JSON) of each, the oldest first; a damaged line is forgotten."""
     try:
         with open(_FILE) as file:
@@ -28,7 +34,7 @@ def _lines():
         return
 
 
-def remember(identity: str, reply: dict):
+def remember(identity: str, reply: Json) -> None:
     """Puts down the reply to a command, which is empty while it is under way. A log is too long to
     be kept: it is told anew.
     """
@@ -46,7 +52,7 @@ def remember(identity: str, reply: dict):
     os.rename(_FILE + ".new", _FILE)
 
 
-def encode(reply: dict) -> list:
+def encode(reply: Json) -> list[bytes]:
     """A reply as JSON, in pieces: a log of 16 lines is not to need 1.6 KiB of heap in one."""
     lines = reply.pop("log", None)
     if lines is None:
@@ -58,7 +64,7 @@ def encode(reply: dict) -> list:
     return pieces
 
 
-def accept(command, waiting, running):
+def accept(command: Json, waiting: list[Json], running: str) -> None:
     """Puts a command among those `waiting`, its id being on flash; a known one with the reply it
     had. `running` is the id of the one that is under way. ValueError and OSError: not accepted.
     """

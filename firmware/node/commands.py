@@ -10,6 +10,13 @@ from diary import last_lines, note
 from drivers import SensorError
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from node_types import Answer, AnyApp, Json
+
 _ERROR_MAX = const(100)
 
 
@@ -17,7 +24,7 @@ class CommandError(Exception):
     """Why a command was not carried out; its text goes into the reply."""
 
 
-async def carry_out(app, command):
+async def carry_out(app: AnyApp, command: Json) -> Answer:
     """(reply, None or a coroutine to run once the reply is sent)."""
     if "ok" in command:
         return command, None
@@ -36,14 +43,14 @@ async def carry_out(app, command):
     return reply, afterwards
 
 
-def _check_valid(now_s, command):
+def _check_valid(now_s: int | None, command: Json) -> None:
     if now_s is None:
         raise CommandError("the node does not know the time")
     if type(command.get("until")) is not int or command["until"] < now_s:
         raise CommandError("expired, it is {} here".format(now_s))
 
 
-async def _perform(app, command):
+async def _perform(app: AnyApp, command: Json) -> Json | Coroutine[Any, Any, None]:
     """What the reply carries besides, or a coroutine."""
     do = command["do"]
     if do == "identify":
@@ -66,16 +73,18 @@ async def _perform(app, command):
     raise CommandError("unknown command {!r}".format(do))
 
 
-async def _restart():
+async def _restart() -> None:
     note("restart on command")
     open("asked", "w").close()  # For `slots`: what was asked for is no crash.
     machine.reset()
 
 
-async def _calibrate_co2(app, command):
+async def _calibrate_co2(app: AnyApp, command: Json) -> Json:
     target_ppm = command.get("ppm")
     if type(target_ppm) is not int or not 400 <= target_ppm <= 450:
         raise CommandError("ppm {!r} is not between 400 and 450".format(target_ppm))
+    if not app.sensors:
+        raise CommandError("no sensors in safe mode")
     try:
         async with app.bus_lock:
             result = await seldom.load("calibration").calibrate(

@@ -10,8 +10,16 @@ import seldom
 from diary import note
 from mqtt import MqttError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-async def connect(link, client, will, topics):
+    from link import Link
+    from mqtt import Client
+    from node_types import Will
+
+
+async def connect(link: Link, client: Client, will: Will, topics: list[str]) -> None:
     """Raises MqttError, OSError, and ValueError for a certificate."""
     broker = link.broker
     if not broker.get("host"):
@@ -32,7 +40,9 @@ async def connect(link, client, will, topics):
         _prove(link, client, "trust", "promote", paths)
 
 
-async def _connect(link, client, will, topics, trusted):
+async def _connect(
+    link: Link, client: Client, will: Will, topics: list[str], trusted: list[str] | None
+) -> None:
     """With each password that may be in force. `trusted` are files, or None for plain TCP."""
     broker = link.broker
     host, port = broker["host"], broker.get("port", 8883 if trusted else 1883)
@@ -57,12 +67,12 @@ async def _connect(link, client, will, topics, trusted):
         _prove(link, client, "passwords", "settle", link.settings)
 
 
-def _prove(*arguments):
+def _prove(*arguments: Any) -> None:
     # Loaded, and not run: this module is gone before it ends.
     asyncio.create_task(seldom.load("proof").prove(*arguments))  # noqa: RUF006 - it holds itself
 
 
-async def _hang_up(client):
+async def _hang_up(client: Client) -> None:
     """Frees the socket of a client that was refused, for its next try."""
     if client.opened:
         client.opened = False

@@ -7,7 +7,7 @@ import sys
 import time
 
 
-def tell(error):
+def tell(error: BaseException) -> None:
     """Prints the error with where it was raised; the pause keeps restarts from being a storm."""
     sys.print_exception(error)
     time.sleep(5)

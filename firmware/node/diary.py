@@ -15,7 +15,7 @@ _NOW = "diary.txt"
 _BEFORE = "diary.old"
 
 
-def note(*words):
+def note(*words: object) -> None:
     """Prints one line and keeps it, cut to 100 characters. A line said twice in a row is kept
     once: a node without network for a month must not wear its flash for it.
     """
@@ -40,7 +40,7 @@ def note(*words):
 _last = ""
 
 
-def last_lines(most: int = 16):
+def last_lines(most: int = 16) -> list[str]:
     """The latest lines, the oldest first."""
     lines: list[str] = []
     for path in (_BEFORE, _NOW):

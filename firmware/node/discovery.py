@@ -12,6 +12,13 @@ from micropython import const
 from senml import number
 from sensing import Sensor
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from node_types import Driver, Json
+    from sensing import Sensors
+
 # Chip, where, I2C addresses, quantities in the driver's order; "~" warms itself. Where two share an
 # address, the first that gives its identity counts; where two measure the same, the first in this
 # list has the plain name. One text, because every name of its own stays in memory for good.
@@ -36,20 +43,20 @@ _SCD30 = const(0x61)
 _AWAKE = const("s8 mhz19 contact motion")
 
 
-def _entries():
+def _entries() -> Iterator[list[str]]:
     """[chip, where, addresses, quantities…] of each."""
     for line in _CHIPS.split("|"):
         yield line.split(" ")
 
 
-def _entry_of(chip):
+def _entry_of(chip: str | None) -> list[str] | None:
     for known in _entries():
         if known[0] == chip:
             return known
     return None
 
 
-def _at(address: int):
+def _at(address: int) -> list[list[str]]:
     """The entries of chips that may be at this I2C address."""
     digits = "{:02x}".format(address)
     return [
@@ -59,15 +66,15 @@ def _at(address: int):
     ]
 
 
-def _driver(sensors, chip: str):
+def _driver(sensors: Sensors, chip: str) -> Callable[..., Driver]:
     """The class of a chip's driver; its module lives as long as one of them is used."""
     for sensor in sensors.all:
         if sensor.driver.name.startswith(chip + "@"):
             return type(sensor.driver)
-    return getattr(seldom.load("drivers." + chip), chip[0].upper() + chip[1:])
+    return getattr(seldom.load("drivers." + chip), chip[0].upper() + chip[1:])  # type: ignore[no-any-return]
 
 
-async def find(sensors):
+async def find(sensors: Sensors) -> None:
     """Adds to `sensors` what it does not have yet."""
     settings = sensors.settings
     if not sensors.all:
@@ -89,7 +96,7 @@ async def find(sensors):
         await _probe_uart(sensors)
 
 
-def _open(sensors):
+def _open(sensors: Sensors) -> None:
     """Opens the buses that are configured; one that can't be is noted, and the others go on."""
     settings = sensors.settings
     for bus, known, make in (
@@ -105,24 +112,30 @@ def _open(sensors):
                 note("{} {} refused: {!r}".format(bus, wanted, error))
 
 
-def _open_i2c(sensors, wanted):
+def _open_i2c(sensors: Sensors, wanted: Json) -> None:
     # An SCD30 may still be starting, which takes it up to 2 s, and then does not answer.
     soft = any(pin.get("chip") == "scd30" for pin in sensors.settings.sensors or ())
     sensors.i2c, sensors.is_soft = seldom.load("i2c_bus").open_bus(wanted, soft)
 
 
-def _open_wire(sensors, pin):
+def _open_wire(sensors: Sensors, pin: int) -> None:
     import onewire
 
     line = onewire.OneWire(machine.Pin(pin))
     sensors.wire = seldom.load("drivers.ds18b20").Wire(line, "pin{}".format(pin))
 
 
-def _open_uart(sensors, wanted):
+def _open_uart(sensors: Sensors, wanted: Json) -> None:
     sensors.uart = machine.UART(wanted.get("id", 2), 9600, tx=wanted["tx"], rx=wanted["rx"])
 
 
-def _add(sensors, known, driver, channel=None, quantity=None):
+def _add(
+    sensors: Sensors,
+    known: list[str],
+    driver: Driver,
+    channel: str | None = None,
+    quantity: str | None = None,
+) -> None:
     if driver.name in sensors.names:
         return
     if sensors.settings.life == "battery" and known[0] in _AWAKE.split(" "):
@@ -142,7 +155,7 @@ def _add(sensors, known, driver, channel=None, quantity=None):
     sensors.changed = True
 
 
-def _channel(sensors, quantity: int, name: str, warm: bool):
+def _channel(sensors: Sensors, quantity: int, name: str, warm: bool) -> str | None:
     """None for the first to measure a quantity; else the chip and the end of its address."""
     for other in sensors.all:
         # What a chip that warms itself measures besides gives way to the others.
@@ -156,7 +169,7 @@ def _channel(sensors, quantity: int, name: str, warm: bool):
 # -- named in the settings -------------------------------------------------------------------
 
 
-def _add_pinned(sensors, pin):
+def _add_pinned(sensors: Sensors, pin: Json) -> None:
     known = _entry_of(pin["chip"])
     if known is None:
         raise ValueError("no driver")
@@ -179,7 +192,13 @@ def _add_pinned(sensors, pin):
     _add(sensors, known, driver, pin.get("channel"), pin.get("quantity"))
 
 
-def _on_i2c(sensors, known, make, address: int, single: bool = False):
+def _on_i2c(
+    sensors: Sensors,
+    known: list[str],
+    make: Callable[..., Driver],
+    address: int,
+    single: bool = False,
+) -> Driver:
     if sensors.i2c is None:
         raise ValueError("no i2c")
     if known[0] == "scd4x":
@@ -189,7 +208,7 @@ def _on_i2c(sensors, known, make, address: int, single: bool = False):
     return make(sensors.i2c, address)
 
 
-def _on_pin(chip: str, make, pin):
+def _on_pin(chip: str, make: Callable[..., Driver], pin: Json) -> Driver:
     at = pin["pin"]
     name = "pin{}".format(at)
     if chip == "battery":
@@ -206,7 +225,8 @@ def _on_pin(chip: str, make, pin):
 # -- found -----------------------------------------------------------------------------------
 
 
-async def _scan_i2c(sensors):
+async def _scan_i2c(sensors: Sensors) -> None:
+    assert sensors.i2c is not None
     try:
         present = sensors.i2c.scan()
     except OSError as error:
@@ -234,7 +254,7 @@ async def _scan_i2c(sensors):
         note("I2C: nothing known answers at 0x{:02x}".format(address))
 
 
-def _slow_down(sensors):
+def _slow_down(sensors: Sensors) -> None:
     """For an SCD30 that answers only now: another bus, on which all chips get drivers anew."""
     if not sensors.is_soft:
         sensors.all = [sensor for sensor in sensors.all if "@0x" not in sensor.driver.name]
@@ -244,7 +264,7 @@ def _slow_down(sensors):
         sensors.i2c, sensors.is_soft = bus.open_bus(sensors.settings.i2c, True)
 
 
-async def _identify(sensors, known, address: int):
+async def _identify(sensors: Sensors, known: list[str], address: int) -> None:
     """Adds a chip whose address tells what it is, or which gives its identity."""
     driver = _on_i2c(sensors, known, _driver(sensors, known[0]), address)
     if len(_at(address)) > 1:
@@ -259,8 +279,10 @@ async def _identify(sensors, known, address: int):
     _add(sensors, known, driver)
 
 
-def _scan_wire(sensors):
+def _scan_wire(sensors: Sensors) -> None:
     known = _entry_of("ds18b20")
+    assert known is not None
+    assert sensors.wire is not None
     try:
         roms = sensors.wire.scan()
     except SensorError as error:
@@ -275,9 +297,10 @@ def _scan_wire(sensors):
         _add(sensors, known, driver, None if alone else "ds18b20-" + driver.name[-8:])
 
 
-async def _probe_uart(sensors):
+async def _probe_uart(sensors: Sensors) -> None:
     for chip in ("s8", "mhz19"):
         known = _entry_of(chip)
+        assert known is not None
         driver = _driver(sensors, known[0])(sensors.uart)
         if driver.name in sensors.names:
             return

@@ -6,12 +6,17 @@ message and signature are public.
 
 import seldom
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # X, Y, Z, T
+    Point = tuple[int, int, int, int]
+
 _P = (1 << 255) - 19
 _L = (1 << 252) + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, _P - 2, _P) % _P
 
 
-def _decode(data):
+def _decode(data: bytes) -> Point | None:
     """The point (X, Y, Z, T) of 32 bytes, or None where there is none (§5.1.3)."""
     y = int.from_bytes(data, "little")
     sign = y >> 255
@@ -32,14 +37,14 @@ def _decode(data):
     return x, y, 1, x * y % _P
 
 
-def _encode(point) -> bytes:
+def _encode(point: Point) -> bytes:
     x, y, z, _ = point
     inverse = pow(z, _P - 2, _P)
     x, y = x * inverse % _P, y * inverse % _P
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
-def _add(p, q):
+def _add(p: Point, q: Point) -> Point:
     """§5.1.4; complete, so it doubles as well."""
     a = (p[1] - p[0]) * (q[1] - q[0]) % _P
     b = (p[1] + p[0]) * (q[1] + q[0]) % _P
@@ -67,6 +72,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     k = int.from_bytes(hashed, "little") % _L
     # [s]B - [k]A, both at once: every bit doubles what there is (Shamir's trick).
     base = _decode((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
+    assert base is not None
     minus = _P - key[0], key[1], 1, _P - key[3]
     both = _add(base, minus)
     found = (0, 1, 1, 0)

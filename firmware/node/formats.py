@@ -13,7 +13,7 @@ import struct
 import release
 
 
-def known() -> dict:
+def known() -> dict[str, tuple[int, int]]:
     """[oldest read, written] of this version."""
     return {"outbox": release.OUTBOX, "settings": release.SETTINGS}
 
@@ -25,13 +25,13 @@ def written(name: str) -> int:
         with open("slot.json") as file:
             state = json.loads(file.read())
         if state["trial"]:
-            return state["formats"][name][1]
+            return state["formats"][name][1]  # type: ignore[no-any-return]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # No folders, or no word of the version before: there is none to come back.
     return known()[name][1]
 
 
-def on_flash() -> dict:
+def on_flash() -> dict[str, set[int]]:
     """Every format that the version after this one has to read: what lies on flash, not yet sent or
     never replaced, may be older than what is written now. Damage has none: it must not keep an
     update away.
@@ -55,7 +55,7 @@ def on_flash() -> dict:
     return found
 
 
-def _of_segment(path: str) -> set:
+def _of_segment(path: str) -> set[int]:
     """The format in its header, which stands there twice; none where neither is whole."""
     with open(path, "rb") as file:
         data = file.read(32)

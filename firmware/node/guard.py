@@ -11,11 +11,15 @@ import os
 import seldom
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app import App
+
 _HEALTHY_S = const(600)
 _CONNECT_S = const(60)
 
 
-async def watch(app):
+async def watch(app: App) -> None:
     """Ends once this start counts as healthy and the version is confirmed. `app` has `session`,
     whose `receipted` says that a receipt came, `link.client`, and gets `update` for presence.
     """
@@ -47,7 +51,7 @@ async def watch(app):
                 seldom.run("verdict", "give_up", "no receipt in {} s of session".format(limit_s))
 
 
-async def _served(app):
+async def _served(app: App) -> None:
     """Waits for a session: there is no room for beginning one and for what fetches at once. For a
     minute at most, since the bundle may come where the broker can't be reached.
     """

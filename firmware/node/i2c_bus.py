@@ -9,6 +9,10 @@ import machine
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Json
+
 _FREQUENCY = const(100_000)
 # An SCD30 stretches the clock by up to 150 ms and likes it slow ("interface description", §1.1).
 # The I2C of an ESP32 in hardware gives up after 13 ms, whatever it is told.
@@ -17,13 +21,13 @@ _STRETCH_US = const(200_000)
 _STRETCHES = const(0x61)
 
 
-def is_held(config) -> bool:
+def is_held(config: Json) -> bool:
     """Whether the data line is low while nobody talks on a bus that is open."""
     # Without a mode: that would take the pin from the bus.
     return not machine.Pin(config["sda"]).value()
 
 
-def open_bus(config, soft: bool):
+def open_bus(config: Json, soft: bool) -> tuple[machine.I2C, bool]:
     """The bus of `config` (`id`, `scl`, `sda`, `soft`), freed if need be, and whether it is one in
     software: where `soft` or `config` ask for that, or an SCD30 answers, which needs it.
     """
@@ -38,7 +42,7 @@ def open_bus(config, soft: bool):
     return machine.SoftI2C(scl=scl, sda=sda, freq=_SLOW, timeout=_STRETCH_US), True
 
 
-def _free(config):
+def _free(config: Json) -> None:
     """Nine clock pulses, which a chip that was stopped in the middle of a byte waits for, and a
     stop condition (I2C specification UM10204, §3.1.16).
     """

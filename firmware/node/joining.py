@@ -8,12 +8,16 @@ import time
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from link import Link
+
 _JOIN_TIMEOUT_MS = const(20_000)
 # With what was cached; then as if nothing were.
 _REJOIN_TIMEOUT_MS = const(5_000)
 
 
-async def join(link):
+async def join(link: Link) -> None:
     """Joins the first of the known networks that lets us in, or raises OSError. `link.cached` is
     (ssid, bssid, (address, mask, gateway, name server)) of the last time, or None.
     """
@@ -39,14 +43,14 @@ async def join(link):
         link.cached = None
     if fixed:
         wlan.ifconfig(tuple(fixed))
-    for known in settings.wifi:
-        wlan.connect(known["ssid"], known.get("password"))
+    for network in settings.wifi:
+        wlan.connect(network["ssid"], network.get("password"))
         if await _joined(link, _JOIN_TIMEOUT_MS):
             return
     raise OSError("no Wi-Fi of {} known".format(len(settings.wifi)))
 
 
-async def _joined(link, timeout_ms: int) -> bool:
+async def _joined(link: Link, timeout_ms: int) -> bool:
     wlan = link.wlan
     until = time.ticks_add(time.ticks_ms(), timeout_ms)
     while time.ticks_diff(until, time.ticks_ms()) > 0:

@@ -7,13 +7,20 @@ import struct
 from clock import ANCHOR, is_drift, seal
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from clock import Anchors, Clock
+    from node_types import Entry
+
 _FILE = "known_time"
 _EVERY_S = const(21_600)
 _YEAR_2020 = const(1_577_836_800)
 _DRIFT_FROM_S = const(3_000)
 
 
-def _remember(unix_s: int):
+def _remember(unix_s: int) -> None:
     """Notes a known time, four times a day at most."""
     try:
         with open(_FILE) as file:
@@ -27,7 +34,7 @@ def _remember(unix_s: int):
     os.rename(_FILE + ".new", _FILE)
 
 
-def set_clock(clock, unix_s) -> bool:
+def set_clock(clock: Clock, unix_s: object) -> bool:
     """See `Clock.set`."""
     if type(unix_s) is not int or not _YEAR_2020 <= unix_s < 0xFFFF_FFFF:
         return False
@@ -52,7 +59,7 @@ def set_clock(clock, unix_s) -> bool:
     return True
 
 
-def add_anchor(anchors, new):
+def add_anchor(anchors: Anchors, new: Entry) -> None:
     """See `Anchors.add`."""
     path = anchors.path + ".new"
     last = None
@@ -66,7 +73,7 @@ def add_anchor(anchors, new):
     os.rename(path, anchors.path)
 
 
-def _keep(file, entry, following, oldest: int):
+def _keep(file: BinaryIO, entry: Entry | None, following: Entry, oldest: int) -> None:
     """What lies between two anchors needs both."""
     if entry and (entry[4] >= oldest or (entry[0] == following[0] and following[4] >= oldest)):
         file.write(seal(struct.pack(ANCHOR, *entry)))

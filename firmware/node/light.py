@@ -10,13 +10,19 @@ import seldom
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from settings import Settings
+
 # A value near a threshold shall not make the light flicker.
 _BACK_PPM = const(50)
 _BRIGHTNESS = const(40)
 _LEDS_MAX = const(3)
 
 
-def open_light(settings):
+def open_light(settings: Settings) -> "Light | None":
     """The light, or None where its settings are refused: the node goes on without."""
     try:
         return Light(settings)
@@ -31,8 +37,9 @@ class Light:
     `utc_offset_min`, `summer_time`.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings: Settings) -> None:
         config = settings.light
+        assert config is not None
         # Now: hours that can't be read shall not come up in a round of measuring.
         seldom.run("sensor_settings", "check", config)
         self._settings = settings
@@ -42,11 +49,12 @@ class Light:
         self._level = 0
         self._write(0, (0, 0, 0))
 
-    def _setting(self, key: str, default):
+    def _setting(self, key: str, default: object) -> Any:
         settings = self._settings
+        assert settings.light is not None
         return getattr(settings, key, settings.light.get(key, default))
 
-    def show(self, co2_ppm, now_s):
+    def show(self, co2_ppm: int | None, now_s: int | None) -> None:
         """Shows the air; dark without a value, which is no good news, and outside the opening
         hours. Without a clock it shines: a node that never had a network serves its room as well.
         """
@@ -72,7 +80,7 @@ class Light:
             self._setting("summer_time", True),
         )
 
-    def _write(self, lit: int, colour):
+    def _write(self, lit: int, colour: tuple[int, int, int]) -> None:
         for index in range(self._count):
             self._leds[index] = colour if index < lit else (0, 0, 0)
         self._leds.write()

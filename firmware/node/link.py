@@ -15,6 +15,15 @@ from diary import note
 from micropython import const
 from mqtt import Client, MqttError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from node_types import Json, Network, Ticks
+    from session import Session
+    from settings import Settings
+
 _WAIT_FIRST_MS = const(1_000)
 _WAIT_MAX_MS = const(300_000)
 _KEEPALIVE_S = const(60)
@@ -29,7 +38,7 @@ def jittered(wait_ms: int) -> int:
 class Link:
     """`session` has `begin`, `topics`, `on_message`, `tasks` and `served` (see `Session`)."""
 
-    def __init__(self, settings, node: str, session):
+    def __init__(self, settings: Settings, node: str, session: Session) -> None:
         self.settings = settings
         self.node = node
         self.session = session
@@ -39,7 +48,7 @@ class Link:
         self._turn = 0
         self.wlan = network.WLAN(network.STA_IF)
         # What joins faster after a sleep: see `joining`.
-        self.cached = None
+        self.cached: Network | None = None
         self.leaving = False
         # While the set-up network is open: see `joining`.
         self.held = False
@@ -49,19 +58,19 @@ class Link:
         self.client: Client | None = None
 
     @property
-    def alive_ms(self):
+    def alive_ms(self) -> Ticks:
         """`ticks_ms` of the last sign that this task does its work."""
         return self.client.checked_ms if self.client else self._tried_ms
 
     @property
-    def rssi_dbm(self):
+    def rssi_dbm(self) -> int | None:
         """Signal strength, or None while there is none."""
         try:
             return self.wlan.status("rssi") if self.wlan.isconnected() else None
         except (OSError, ValueError):
             return None
 
-    async def run(self):
+    async def run(self) -> None:
         wait_ms = _WAIT_FIRST_MS
         while True:
             await self.attempt()
@@ -73,7 +82,7 @@ class Link:
             await asyncio.sleep_ms(jittered(wait_ms))
             wait_ms = min(wait_ms * 2, _WAIT_MAX_MS)
 
-    async def attempt(self):
+    async def attempt(self) -> None:
         """Joins, connects, and returns when that has failed or ended."""
         self._tried_ms = time.ticks_ms()
         try:
@@ -88,13 +97,13 @@ class Link:
         if not self.session.served:
             self._turn += 1
 
-    def _defect(self, error):
+    def _defect(self, error: Exception) -> None:
         note("link: defect", repr(error))
         sys.print_exception(error)
         if isinstance(error, MemoryError):
             self._starved += 1
 
-    async def _connected(self):
+    async def _connected(self) -> None:
         """One session, from connecting to the error that ends it."""
         session = self.session
         client = Client(self.node, session.on_message, _KEEPALIVE_S)
@@ -114,7 +123,7 @@ class Link:
                 task.cancel()
             await client.close()
 
-    async def _guarded(self, client, task):
+    async def _guarded(self, client: Client, task: Coroutine[Any, Any, None]) -> None:
         """A session with one of its tasks gone would be half alive: it ends with it."""
         try:
             await task
@@ -125,7 +134,7 @@ class Link:
             client.fail(error)
 
     @property
-    def broker(self):
+    def broker(self) -> Json:
         """The broker whose turn it is, as `config.json` has it."""
         brokers = self.settings.brokers
         return brokers[self._turn % len(brokers)]

@@ -11,6 +11,12 @@ import time
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from node_types import Buffer, Ticks
+
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _SUBACK = const(0x90)
@@ -28,7 +34,7 @@ class MqttError(Exception):
     """The connection is of no further use."""
 
 
-def _text(value) -> bytes:
+def _text(value: str | bytes) -> bytes:
     data = value.encode() if isinstance(value, str) else value
     return struct.pack(">H", len(data)) + data
 
@@ -50,20 +56,24 @@ class Client:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def __init__(self, client_id: str, on_message, keepalive_s: int = 60):
+    def __init__(
+        self, client_id: str, on_message: Callable[[str, bytes], None], keepalive_s: int = 60
+    ) -> None:
         self._client_id = client_id
         self._on_message = on_message
         self._keepalive_ms = keepalive_s * 1000
         self.opened = False
         self._sending = asyncio.Lock()
         self._acknowledged = asyncio.Event()
-        self._unacked: dict = {}
+        self._unacked: dict[int, Ticks] = {}
         self._packet_id = 0
-        self._failure = None
+        self._failure: Exception | None = None
         self._heard_ms = self._sent_ms = time.ticks_ms()
         self.checked_ms = time.ticks_ms()
 
-    async def publish(self, topic: str, payload, retain: bool = False):
+    async def publish(
+        self, topic: str, payload: Buffer | list[bytes], retain: bool = False
+    ) -> None:
         """Writes one QoS 1 publish; waits only while 8 are unacknowledged. The broker's
         acknowledgement is watched by `run`: it says nothing about the gateway. A list as `payload`
         is sent piece by piece: for the whole there may be no room.
@@ -86,14 +96,14 @@ class Client:
                 self._unacked[self._packet_id] = time.ticks_ms()
                 return self._packet_id
 
-    async def drained(self):
+    async def drained(self) -> None:
         """Waits, 2 s at most, until the broker has acknowledged everything sent so far."""
         for _ in range(100):
             if self._failure or not self._unacked:
                 return
             await asyncio.sleep_ms(20)
 
-    async def _send(self, *parts):
+    async def _send(self, *parts: Buffer) -> None:
         async with self._sending:
             self._check()
             try:
@@ -105,16 +115,16 @@ class Client:
                 self._check()
             self._sent_ms = time.ticks_ms()
 
-    def fail(self, error):
+    def fail(self, error: Exception) -> None:
         """Ends the connection: `run` and every waiting call raise."""
         self._failure = self._failure or error
         self._acknowledged.set()
 
-    def _check(self):
+    def _check(self) -> None:
         if self._failure:
             raise MqttError("connection lost: {!r}".format(self._failure))
 
-    async def run(self):
+    async def run(self) -> None:
         """Reads until the connection fails; never returns otherwise."""
         try:
             while True:
@@ -134,7 +144,7 @@ class Client:
         finally:
             self.fail(MqttError("closed"))
 
-    async def _keep_alive(self):
+    async def _keep_alive(self) -> None:
         now_ms = self.checked_ms = time.ticks_ms()
         for sent_ms in self._unacked.values():
             if time.ticks_diff(now_ms, sent_ms) > _ACK_TIMEOUT_MS:
@@ -149,7 +159,7 @@ class Client:
         ) and time.ticks_diff(now_ms, self._sent_ms) > 1000:
             await self._send(b"\xc0\x00")
 
-    async def _packet(self, first: int):
+    async def _packet(self, first: int) -> None:
         size = await self._remaining_length()
         kind = first & 0xF0
         if size > _PACKET_MAX:
@@ -168,7 +178,7 @@ class Client:
         else:
             raise MqttError("unexpected packet 0x{:02x} of {} bytes".format(first, size))
 
-    def _settle(self, packet_id: int):
+    def _settle(self, packet_id: int) -> None:
         self._unacked.pop(packet_id, None)
         self._acknowledged.set()
 
@@ -183,7 +193,7 @@ class Client:
             if shift > 21:
                 raise MqttError("malformed length")
 
-    async def _message(self, first: int, size: int):
+    async def _message(self, first: int, size: int) -> None:
         qos = first >> 1 & 3
         topic_size = struct.unpack(">H", await self.reader.readexactly(2))[0]
         head_size = 2 + topic_size + (2 if qos else 0)
@@ -200,7 +210,7 @@ class Client:
         if packet_id:
             await self._send(b"\x40\x02" + packet_id)
 
-    async def _payload(self, size: int):
+    async def _payload(self, size: int) -> bytes | None:
         if size <= _PAYLOAD_MAX:
             return await self.reader.readexactly(size)
         # The heap of a node must not be at the mercy of who may publish to it.
@@ -208,7 +218,7 @@ class Client:
             size -= len(await self.reader.readexactly(min(size, 256)))
         return None
 
-    async def close(self):
+    async def close(self) -> None:
         """Says goodbye as far as the connection still carries it, and frees the socket."""
         if not self.opened:
             return

@@ -11,11 +11,20 @@ import time
 from micropython import const
 from mqtt import MqttError, _length, _text
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from mqtt import Client
+    from node_types import Will
+
 _CONNACK = const(0x20)
 _TIMEOUT_MS = const(20_000)
 
 
-def encode_connect(client_id, user, password, will, keepalive_s) -> bytes:
+def encode_connect(
+    client_id: str, user: str | None, password: str | None, will: Will, keepalive_s: int
+) -> bytes:
     """`will` is (topic, payload), retained, QoS 1."""
     flags = 0x02
     payload = _text(client_id)
@@ -32,7 +41,16 @@ def encode_connect(client_id, user, password, will, keepalive_s) -> bytes:
     return b"\x10" + _length(len(body)) + body
 
 
-async def connect(client, host, port, user, password, will, ssl, topics):
+async def connect(
+    client: Client,
+    host: str,
+    port: int,
+    user: str | None,
+    password: str | None,
+    will: Will,
+    ssl: SSLContext | None,
+    topics: list[str],
+) -> None:
     """`ssl` is an SSLContext or None. Asks for `topics` with QoS 1; where that is refused the
     connection ends from within `run`. Raises MqttError or OSError, ValueError for a certificate.
     """
@@ -46,7 +64,15 @@ async def connect(client, host, port, user, password, will, ssl, topics):
     await client._send(b"\x82" + _length(len(body)) + body)
 
 
-async def _open(client, host, port, user, password, will, ssl):
+async def _open(
+    client: Client,
+    host: str,
+    port: int,
+    user: str | None,
+    password: str | None,
+    will: Will,
+    ssl: SSLContext | None,
+) -> None:
     if ssl:
         opening = asyncio.open_connection(host, port, ssl=ssl, server_hostname=host)
     else:

@@ -22,6 +22,12 @@ from array import array
 import seldom
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from node_types import Buffer, Cursor, Record
+
 # MicroPython's `errno` lacks some of these names.
 _ENOENT = const(2)
 _ENOSPC = const(28)
@@ -46,8 +52,8 @@ class OutboxError(Exception):
     """The flash would not take the pack."""
 
 
-def _crc(log: int, size: int, seq: int, payload) -> int:
-    return binascii.crc32(payload, binascii.crc32(struct.pack("<IHI", log, size, seq)))
+def _crc(log: int, size: int, seq: int, payload: Buffer) -> int:
+    return binascii.crc32(payload, binascii.crc32(struct.pack("<IHI", log, size, seq)))  # type: ignore[no-any-return]
 
 
 class Outbox:
@@ -55,7 +61,7 @@ class Outbox:
     number of every pack that was fetched and not settled, by its position.
     """
 
-    def __init__(self, directory: str, max_bytes: int, random_u32):
+    def __init__(self, directory: str, max_bytes: int, random_u32: Callable[[], int]) -> None:
         self._directory = directory
         self._segments_max = max(2, max_bytes // SEGMENT_SIZE)
         self._random_u32 = random_u32
@@ -102,10 +108,10 @@ class Outbox:
     def _start(self, segment: int) -> int:
         return segment * SEGMENT_SIZE + _HEADERS_SIZE
 
-    def _end(self):
+    def _end(self) -> Cursor:
         return [self.newest * SEGMENT_SIZE + self._size, self.next]
 
-    def _left(self, cursor) -> int:
+    def _left(self, cursor: Cursor) -> int:
         """How many numbers were given from the cursor on."""
         index = cursor[0] // SEGMENT_SIZE - self.oldest
         if index >= len(self._logs):
@@ -150,16 +156,16 @@ class Outbox:
         self.next = seq + 1
         return seq
 
-    def _add(self, log: int, first: int):
+    def _add(self, log: int, first: int) -> None:
         self._logs.append(log)
         self._firsts.append(first)
         self._counts.append(0)
 
-    def _new_log(self):
+    def _new_log(self) -> None:
         self._new_segment(self._random_u32() or 1, 1)
         self.damaged = False
 
-    def _new_segment(self, log: int, first: int):
+    def _new_segment(self, log: int, first: int) -> None:
         if len(self._logs) >= self._segments_max:
             self._drop_oldest()
         data = struct.pack(_HEADER, _MAGIC, 48 + self.format, log, first)
@@ -173,13 +179,13 @@ class Outbox:
         self.log = log
         self.next = first
 
-    def _drop_oldest(self):
+    def _drop_oldest(self) -> None:
         """Gives up the oldest segment with what it still holds; counted in `dropped`."""
         seldom.run("outbox_full", "drop_oldest", self)
 
     # -- fetching and settling --------------------------------------------------------------
 
-    def _peek(self, position: int, mend: bool = False):
+    def _peek(self, position: int, mend: bool = False) -> Record | None:
         """(position, number, next position, payload) of the record there, or None. `mend` asks for
         the next whole one of the segment where that one is damaged.
         """
@@ -203,7 +209,7 @@ class Outbox:
             return seldom.run("outbox_mend", "next_whole", self, position + 1)
         return None
 
-    def split(self):
+    def split(self) -> None:
         """What is taken from now on is fetched in turn with what waits already: it need not wait
         for the end of a backlog.
         """
@@ -211,7 +217,7 @@ class Outbox:
             self._split = self._end()
             self._fresh = self._end()
 
-    def _turn_of(self):
+    def _turn_of(self) -> Cursor:
         """The cursor whose turn it is."""
         if self._split:
             if self._scan[0] >= self._split[0]:
@@ -222,7 +228,7 @@ class Outbox:
         self._turn = False
         return self._scan
 
-    def _ends_backlog(self, cursor, record) -> bool:
+    def _ends_backlog(self, cursor: Cursor, record: Record | None) -> bool:
         """Whether what is left of the backlog can't be read, in the segment that it ends in."""
         end = self._split if cursor is self._scan else None
         if not end or end[0] // SEGMENT_SIZE != cursor[0] // SEGMENT_SIZE:
@@ -232,12 +238,12 @@ class Outbox:
         self.dropped += end[1] - cursor[1]
         return True
 
-    def _merge(self):
+    def _merge(self) -> None:
         """The backlog is fetched: one cursor is enough again."""
         self._scan = self._fresh
         self._split = None
 
-    def fetch(self):
+    def fetch(self) -> int | None:
         """Position of the next pack to send, open from now on; None when there is none."""
         if self._again:
             return self._again.pop(0)
@@ -259,7 +265,7 @@ class Outbox:
                 self.open[position] = seq
                 return position
 
-    def _leave(self, cursor):
+    def _leave(self, cursor: Cursor) -> None:
         """Goes to the next segment; what could not be read of this one is lost and counted."""
         index = cursor[0] // SEGMENT_SIZE - self.oldest
         self.dropped += self._firsts[index] + self._counts[index] - cursor[1]
@@ -268,7 +274,7 @@ class Outbox:
         else:
             cursor[:] = self._end()
 
-    def read(self, position: int):
+    def read(self, position: int) -> tuple[bytes, int, int] | None:
         """(payload, log, number) of an open pack; None if it was dropped or is damaged."""
         record = self._peek(position) if position in self.open else None
         return (record[3], self.log_of(position), record[1]) if record else None
@@ -290,19 +296,19 @@ class Outbox:
                 first = seq
         return first
 
-    def lose(self, position: int):
+    def lose(self, position: int) -> None:
         """Gives up an open pack that can no longer be read; counted in `dropped`."""
         self.dropped += 1
         self.settle(position)
 
-    def reject(self, position: int, pack):
+    def reject(self, position: int, pack: Buffer) -> None:
         """Moves a pack that can't be delivered to the reject file: the latest 4 to 8 KiB."""
         seldom.run("outbox_full", "reject", self._directory + "/rejects", pack)
         self.rejected += 1
         self.settle(position)
         self.save()
 
-    def settle(self, position: int):
+    def settle(self, position: int) -> None:
         """An open pack is durable elsewhere, or lost: it may be forgotten. `save` makes that
         last.
         """
@@ -310,7 +316,7 @@ class Outbox:
         if position in self._again:
             self._again.remove(position)
 
-    def save(self):
+    def save(self) -> None:
         """Makes what is settled last, and deletes segments in which nothing is held."""
         held = sorted(self.open)
         scan = self._scan
@@ -335,7 +341,7 @@ class Outbox:
         while self.oldest < self.newest and oldest >= self._start(self.oldest + 1):
             self._delete_oldest()
 
-    def _delete_oldest(self):
+    def _delete_oldest(self) -> None:
         try:
             os.remove(self._path(self.oldest))
         except OSError as error:

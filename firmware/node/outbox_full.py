@@ -7,10 +7,15 @@ import os
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Buffer
+    from outbox import Outbox
+
 _SEGMENT_SIZE = const(4096)
 
 
-def reject(path: str, pack):
+def reject(path: str, pack: Buffer) -> None:
     """Puts a pack into the reject file, and the file aside when it is full."""
     try:
         if os.stat(path)[6] > _SEGMENT_SIZE:
@@ -22,7 +27,7 @@ def reject(path: str, pack):
         file.write(b"\n")
 
 
-def drop_oldest(box):
+def drop_oldest(box: Outbox) -> None:
     """Gives up the oldest segment with what it still holds; counted in `dropped`."""
     if len(box._logs) < 2:
         return

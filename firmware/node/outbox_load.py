@@ -12,6 +12,11 @@ from micropython import const
 from outbox import SEGMENT_SIZE, OutboxError
 from release import OUTBOX
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Cursor
+    from outbox import Outbox
+
 _EEXIST = const(17)
 _HEADER_SIZE = const(16)
 _HEADERS_SIZE = const(32)
@@ -22,7 +27,7 @@ _DONE_HEAD = const(45)
 _OPEN_MAX = const(16)
 
 
-def load(box):
+def load(box: Outbox) -> None:
     """Counts what the segments hold; where nothing usable is there, begins a log. Raises
     OutboxError, and changes nothing, where they are of a format that this version does not read.
     """
@@ -47,7 +52,7 @@ def load(box):
         box._new_log()
 
 
-def _header(box, segment: int):
+def _header(box: Outbox, segment: int) -> tuple[int, int]:
     """(log, first number) of a segment; log 0 where neither of its two headers can be read."""
     try:
         with open(box._path(segment), "rb") as file:
@@ -69,7 +74,7 @@ def _header(box, segment: int):
     return 0, 0
 
 
-def _finish_counts(box):
+def _finish_counts(box: Outbox) -> int:
     """A segment's count follows from the next one's first number; the last of each log is
     read through, and a damaged end of the newest ends its log: 1 then, else 0.
     """
@@ -99,7 +104,7 @@ def _finish_counts(box):
     return torn
 
 
-def _clear_torn(box):
+def _clear_torn(box: Outbox) -> None:
     """A segment that was being created when power failed is empty: it takes no other's place."""
     if os.stat(box._path(box.newest))[6]:
         return
@@ -114,14 +119,14 @@ def _clear_torn(box):
     box.save()
 
 
-def _adopt(box, index: int):
+def _adopt(box: Outbox, index: int) -> None:
     """A segment without a header, between two of one log, holds what those lack."""
     if index + 1 < len(box._logs) and box._logs[index - 1] == box._logs[index + 1]:
         box._logs[index] = box._logs[index - 1]
         box._firsts[index] = box._firsts[index - 1] + box._counts[index - 1]
 
 
-def _load_done(box, torn: int):
+def _load_done(box: Outbox, torn: int) -> None:
     box._scan = _cursor(box, 0, 0)
     box._fresh = box._scan
     done = _read_done(box)
@@ -137,7 +142,7 @@ def _load_done(box, torn: int):
     _end_log(box, log, following - torn, done[5])
 
 
-def _end_log(box, log: int, following: int, seq: int):
+def _end_log(box: Outbox, log: int, following: int, seq: int) -> None:
     """A log whose end is cut between two records looks whole: only this tells, and so no number
     is given twice.
     """
@@ -152,7 +157,7 @@ def _end_log(box, log: int, following: int, seq: int):
         box.damaged = True
 
 
-def _count_gone(box, log: int, position: int, seq: int):
+def _count_gone(box: Outbox, log: int, position: int, seq: int) -> None:
     """The segment that was to be fetched from is gone, or nobody can read whose it is: the next
     one's first number tells how many packs it held.
     """
@@ -165,7 +170,7 @@ def _count_gone(box, log: int, position: int, seq: int):
         box._scan = [box._start(box.oldest + index), box._firsts[index]]
 
 
-def _cursor(box, position: int, seq: int):
+def _cursor(box: Outbox, position: int, seq: int) -> Cursor:
     """The cursor as it was saved, or the nearest there is."""
     if position < box._start(box.oldest):
         return [box._start(box.oldest), box._firsts[0] if box._firsts else 1]
@@ -178,7 +183,7 @@ def _cursor(box, position: int, seq: int):
     return [position, seq]
 
 
-def _read_done(box):
+def _read_done(box: Outbox) -> tuple[int, ...] | None:
     try:
         with open(box._directory + "/done", "rb") as file:
             data = file.read(_DONE_HEAD + 4 * _OPEN_MAX + 4)

@@ -9,13 +9,18 @@ import struct
 from micropython import const
 from outbox import _crc
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Record
+    from outbox import Outbox
+
 _SEGMENT_SIZE = const(4096)
 _RECORD = const("<HII")
 _RECORD_SIZE = const(10)
 _PAYLOAD_MAX = const(512)
 
 
-def next_whole(box, position: int):
+def next_whole(box: Outbox, position: int) -> Record | None:
     """(position, number, next position, payload) of the first whole record that begins at
     `position` or after it in that segment, or None. A size may be what is damaged, so every byte
     may begin a record; its CRC-32 and a number that can follow tell.

@@ -12,6 +12,10 @@ import struct
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _RTC = const(1)
 _MS = const(2)
 
@@ -19,7 +23,7 @@ _CHANNEL = const(0x80)
 _OFFSET = const(0x40)
 
 
-def encode_head(seconds: int, ms: int = 0, epoch=None) -> bytes:
+def encode_head(seconds: int, ms: int = 0, epoch: int | None = None) -> bytes:
     """Head of a pack: Unix seconds, or, taken before the time was known, RTC seconds since power-on
     `epoch`; and milliseconds where two packs would have the same.
     """
@@ -29,7 +33,9 @@ def encode_head(seconds: int, ms: int = 0, epoch=None) -> bytes:
     return head + struct.pack("<H", ms) if ms else head
 
 
-def encode_reading(quantity: int, value: int, channel=None, offset_ms: int = 0) -> bytes:
+def encode_reading(
+    quantity: int, value: int, channel: str | None = None, offset_ms: int = 0
+) -> bytes:
     """`value` in the quantity's smallest step, `channel` at most 16 characters."""
     out = bytearray((quantity,))
     if channel:
@@ -47,7 +53,7 @@ def encode_reading(quantity: int, value: int, channel=None, offset_ms: int = 0) 
     return bytes(out)
 
 
-def decode_head(payload: bytes):
+def decode_head(payload: bytes) -> tuple[int, int, int | None, int]:
     """(seconds, milliseconds, epoch or None, where the readings begin)."""
     at = 5
     ms, epoch = 0, None
@@ -60,7 +66,7 @@ def decode_head(payload: bytes):
     return struct.unpack_from("<I", payload, 1)[0], ms, epoch, at
 
 
-def decode_readings(payload: bytes, at: int):
+def decode_readings(payload: bytes, at: int) -> Iterator[tuple[int, int, str | None, int]]:
     """Yields (quantity, value, channel or None, offset_ms)."""
     while at < len(payload):
         flags = payload[at]

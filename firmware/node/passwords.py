@@ -13,37 +13,45 @@ import os
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from link import Link
+    from node_types import Json
+    from settings import Settings
+
 FILE = "passwords.json"
 _CONFIG = "config.json"
 _KEPT = const(3)
 
 
-def _read() -> list:
+def _read() -> list[str]:
     try:
         with open(FILE) as file:
             text, crc = file.read().split("\n")[:2]
         if int(crc, 16) == binascii.crc32(text.encode()):
-            return json.loads(text)
+            return json.loads(text)  # type: ignore[no-any-return]
     except (OSError, ValueError):
         pass  # None is being changed, or the file is damaged: what is configured may still work.
     return []
 
 
-def _write(path: str, text: str):
+def _write(path: str, text: str) -> None:
     with open(path + ".new", "w") as file:
         file.write(text)
         file.flush()
     os.rename(path + ".new", path)
 
 
-def known(configured) -> list:
+def known(configured: str | None) -> Sequence[str | None]:
     """The passwords to be tried, in their order; `configured` is what `config.json` has."""
     passwords = _read()
     # Another one was configured since: the file is of the past.
     return passwords if configured in passwords else [configured]
 
 
-def take(link, password):
+def take(link: Link, password: object) -> Json:
     """Keeps the new password beside the one in use; what the reply says besides: whether the broker
     has taken it already. Raises ValueError with why it is not taken.
     """
@@ -64,7 +72,7 @@ def take(link, password):
     return {"state": "kept"}
 
 
-def settle(settings):
+def settle(settings: Settings) -> None:
     """Makes the new password the only one, in `config.json` and in `settings`."""
     passwords = _read()
     with open(_CONFIG) as file:
@@ -77,7 +85,7 @@ def settle(settings):
     note("password: changed")
 
 
-def _replace(brokers, passwords):
+def _replace(brokers: list[Json], passwords: list[str]) -> None:
     for broker in brokers:
         if broker.get("password") in passwords:
             broker["password"] = passwords[0]

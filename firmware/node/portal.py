@@ -21,6 +21,13 @@ import seldom
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from node_types import AnyApp, SetupState
+
 _OPEN_MS = const(600_000)
 _TIMEOUT_MS = const(10_000)
 _CODE_MIN = const(8)
@@ -35,18 +42,23 @@ _HEAD_MAX = const(4096)
 _BODY_MAX = const(768)
 
 
-def _server(state, tasks):
+def _server(
+    state: SetupState, tasks: list[asyncio.Task[None]]
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]:
     """What serves a connection. `state` is the code, how many wrong ones were sent, and what ends
     it early: 1 where something was saved, 2 after too many wrong codes.
     """
 
-    async def serve(reader, writer):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        assert task is not None
         tasks.append(task)
         try:
             gc.collect()
             if len(tasks) <= _SERVED_MAX and gc.mem_free() >= _FREE_MIN:
-                answer: tuple = await asyncio.wait_for_ms(_answer(reader, state), _TIMEOUT_MS)
+                answer: tuple[bytes, str] = await asyncio.wait_for_ms(
+                    _answer(reader, state), _TIMEOUT_MS
+                )
                 seldom.run("portal_page", "encode", writer, *answer)
                 await asyncio.wait_for_ms(writer.drain(), _TIMEOUT_MS)
         except (OSError, EOFError, MemoryError, asyncio.TimeoutError) as error:
@@ -59,8 +71,9 @@ def _server(state, tasks):
     return serve
 
 
-async def _answer(reader, state):
+async def _answer(reader: asyncio.StreamReader, state: SetupState) -> tuple[bytes, str]:
     """(status, sentence) for one request."""
+    body: Any
     try:
         method, size, body = await _head(reader)
         if method != b"POST":
@@ -76,7 +89,7 @@ async def _answer(reader, state):
     return refusal or seldom.run("portal_form", "save", state, form)
 
 
-async def _head(reader):
+async def _head(reader: asyncio.StreamReader) -> tuple[bytes | None, int, bytes]:
     """(method, size of the body, what of it came along). Of a line only its beginning is kept: the
     heap of a node must not be at the mercy of who may send to it. Raises ValueError.
     """
@@ -110,14 +123,14 @@ def _open_point(name: str, code: str) -> str:
     return point.ifconfig()[0]
 
 
-async def run(app):
+async def run(app: AnyApp) -> None:
     """Returns after ten minutes, or ten wrong codes; restarts the node when something was set."""
     code = app.settings.setup_code
     if not isinstance(code, str) or len(code) < _CODE_MIN:
         note("set-up: no code of {} characters in config.json, no network".format(_CODE_MIN))
         return
     state = [code, 0, 0]
-    tasks: list = []
+    tasks: list[asyncio.Task[None]] = []
     server = None
     app.link.held = True
     try:
@@ -144,7 +157,7 @@ async def run(app):
     note("set-up: network closed")
 
 
-async def _end(tasks):
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
     """None of them may outlive this module."""
     await asyncio.sleep_ms(0)  # One that was just accepted begins.
     while tasks:

@@ -5,6 +5,10 @@ dropped before it is saved. It knows nothing of what is configured but the code.
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import SetupState
+
 _WRONG_MAX = const(10)
 _SSID_MAX = const(32)
 _HOST_MAX = const(253)
@@ -13,7 +17,7 @@ _KEY_MIN = const(8)
 _KEY_MAX = const(63)
 
 
-def check(state: list, form: dict):
+def check(state: SetupState, form: dict[str, str]) -> tuple[bytes, str] | None:
     """(status, sentence) of what is wrong, or None. `state` is that of
     `portal`: the wrong codes are counted there.
     """
@@ -27,7 +31,7 @@ def check(state: list, form: dict):
     return (b"400 Bad Request", "Rien n'est enregistré : " + wrong) if wrong else None
 
 
-def _wrong(form: dict):
+def _wrong(form: dict[str, str]) -> str | None:
     ssid, key, host = form.get("ssid", ""), form.get("key", ""), form.get("host", "")
     port = form.get("port", "")
     for value in (ssid, key, host):

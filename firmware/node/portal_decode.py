@@ -10,9 +10,9 @@ _FIELDS_MAX = const(8)
 _NAME_MAX = const(8)
 
 
-def decode(body: bytes) -> dict:
+def decode(body: bytes) -> dict[str, str]:
     """The fields, without blanks around them. Raises ValueError for what is no form."""
-    found: dict = {}
+    found: dict[str, str] = {}
     at = 0
     while at < len(body):
         end = body.find(b"&", at)

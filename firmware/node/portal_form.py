@@ -8,14 +8,18 @@ import os
 
 from diary import note
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Json, SetupState
+
 _CONFIG = "config.json"
 
 
-def _apply(config: dict, form: dict):
+def _apply(config: Json, form: dict[str, str]) -> None:
     ssid, key, host = form.get("ssid"), form.get("key"), form.get("host")
     if ssid:
         others = config.get("wifi", [])
-        known: dict = {"ssid": ssid, "password": None}
+        known: Json = {"ssid": ssid, "password": None}
         for other in others:
             if other["ssid"] == ssid:
                 known = other
@@ -32,7 +36,7 @@ def _apply(config: dict, form: dict):
         brokers[0]["port"] = int(form["port"])
 
 
-def save(state: list, form: dict):
+def save(state: SetupState, form: dict[str, str]) -> tuple[bytes, str]:
     """(status, sentence); `state`, that of `portal`, is told that it is done. After a cut it is the
     old file or the new one; where anything fails it is the old one.
     """

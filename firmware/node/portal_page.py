@@ -2,6 +2,10 @@
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import StreamWriter
+
 _HEAD = const(
     b"\r\nContent-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"
     b"Connection: close\r\n\r\n"
@@ -22,7 +26,7 @@ _FIELDS = (
 )
 
 
-def encode(writer, status: bytes, text: str):
+def encode(writer: StreamWriter, status: bytes, text: str) -> None:
     """Written piece by piece: a heap that is in use has no room for the whole page."""
     for piece in (b"HTTP/1.0 ", status, _HEAD, text.encode(), _FORM):
         writer.write(piece)

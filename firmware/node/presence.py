@@ -11,12 +11,18 @@ import sys
 from micropython import const
 from release import FIRMWARE
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import AnyOutbox, Json
+    from outbox import Outbox
+    from settings import Settings
+
 # More than that and nothing is said of older logs, for then nothing is concluded from it.
 _LOGS_MAX = const(16)
 _SEGMENT_SIZE = const(4096)
 
 
-def encode(hello: str, settings, outbox, said) -> bytes:
+def encode(hello: str, settings: Settings, outbox: AnyOutbox, said: Json) -> bytes:
     """`said` is what the rest of the node adds."""
     gc.collect()
     state = {
@@ -34,7 +40,8 @@ def encode(hello: str, settings, outbox, said) -> bytes:
         "outbox": outbox.held,
         "heap_free": gc.mem_free(),
     }
-    logs = older_logs(outbox)
+    # What stands in for an outbox has no logs to ask of.
+    logs = older_logs(outbox)  # type: ignore[arg-type]
     if len(logs) <= _LOGS_MAX:
         state["older"] = ["{:08x}".format(log) for log in sorted(logs)]
     if settings.error:
@@ -43,7 +50,7 @@ def encode(hello: str, settings, outbox, said) -> bytes:
     return json.dumps(state).encode()
 
 
-def older_logs(box):
+def older_logs(box: Outbox) -> set[int]:
     """The logs before this one of which packs are still held."""
     logs = {box.log_of(position) for position in box.open}
     for index, log in enumerate(box._logs):
@@ -53,7 +60,7 @@ def older_logs(box):
     return logs
 
 
-def _unfetched(box, index: int) -> int:
+def _unfetched(box: Outbox, index: int) -> int:
     """How many packs of a segment were not fetched yet; `index` counts from the oldest."""
     at = box._scan[0] // _SEGMENT_SIZE - box.oldest
     if index < at:
@@ -62,7 +69,7 @@ def _unfetched(box, index: int) -> int:
     return box._firsts[index] + box._counts[index] - done
 
 
-def encode_asleep(hello: str, next_wake, awake_ms: int, radio_ms: int) -> bytes:
+def encode_asleep(hello: str, next_wake: int | None, awake_ms: int, radio_ms: int) -> bytes:
     """Said before the node sleeps: it is not gone. `next_wake` is when the radio is on again."""
     state = {
         "online": False,

@@ -9,10 +9,17 @@ import seldom
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from link import Link
+    from mqtt import Client
+
 _LOOK_MS = const(100)
 
 
-async def prove(link, client, *then):
+async def prove(link: Link, client: Client, *then: Any) -> None:
     """Once the gateway answers in this session, runs `then`: a module, its function, arguments."""
     while client.opened:
         if link.session.answered:

@@ -35,7 +35,7 @@ def _built_s() -> int:
         return 0
 
 
-def begin():
+def begin() -> tuple[int, int]:
     """Sets the RTC to no earlier than must be; what it shows then, and the last known time."""
     last = _last()
     floor_s = max(_built_s(), last - _EPOCH_2000)

@@ -22,6 +22,18 @@ from release import FIRMWARE
 from session import Session
 from settings import Settings
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from node_types import Answer, Json
+    from outbox import Outbox
+    from sender import Sender
+    from sensing import Sensors
+
+    T = TypeVar("T")
+
 _WATCHDOG_MS = const(60_000)
 _LINK_GRACE_MS = const(900_000)
 _AGAIN_S = const(21_600)
@@ -35,32 +47,32 @@ def random_u32() -> int:
 class _NoOutbox:
     """For a session that has nothing to send."""
 
-    open: dict = {}
-    _logs: tuple = ()
+    open: dict[int, int] = {}
+    _logs: tuple[int, ...] = ()
     log = next = held = dropped = rejected = oldest = newest = 0
 
-    def first(self, log) -> int:
+    def first(self, log: int) -> int:
         return 0
 
-    def split(self):
+    def split(self) -> None:
         pass
 
 
 class _NoSender:
-    def next(self, now_s):
+    def next(self, now_s: int) -> None:
         return None
 
-    def all_due(self):
+    def all_due(self) -> None:
         pass
 
-    def receipt(self, log, stored):
+    def receipt(self, log: str, stored: list[list[int]]) -> None:
         pass
 
 
 class SafeApp:
     """What `commands` and `update` look at of an `App`, as far as it still works."""
 
-    def __init__(self, level: int):
+    def __init__(self, level: int) -> None:
         self._level = level
         self.settings = settings = Settings()
         self.node = machine.unique_id().hex()
@@ -79,9 +91,9 @@ class SafeApp:
         )
         self.link = Link(settings, self.node, self.session)
         self.bus_lock = asyncio.Lock()
-        self.update: dict | None = None
+        self.update: Json | None = None
 
-    def _attempt(self, make):
+    def _attempt(self, make: Callable[[], T]) -> T | None:
         """What `make` gives; None where that fails, and be it a MemoryError: the link counts."""
         if not self._level % 2:
             return None
@@ -92,24 +104,26 @@ class SafeApp:
             sys.print_exception(error)
             return None
 
-    def _open_outbox(self):
+    def _open_outbox(self) -> Outbox:
         from outbox import Outbox
 
         return Outbox(_PACKS, self.settings.outbox_bytes, random_u32)
 
-    def _make_sender(self):
+    def _make_sender(self) -> Sender:
         from sender import Sender
 
+        assert self.outbox is not None
         return Sender(self.outbox, self._encode)
 
-    def _open_sensors(self):
+    def _open_sensors(self) -> Sensors:
         from sensing import Sensors
 
         return Sensors(self.settings)
 
-    def _encode(self, payload: bytes, log: int, seq: int):
+    def _encode(self, payload: bytes, log: int, seq: int) -> memoryview:
         from senml import encode
 
+        assert self.outbox is not None
         buffer = bytearray(768)
         while True:
             first = self.outbox.first(log)
@@ -118,18 +132,18 @@ class SafeApp:
                 return memoryview(buffer)[:size]
             buffer = bytearray(size)
 
-    def _describe(self):
-        state = {"safe": self._level, "reset": "crashes"}
+    def _describe(self) -> Json:
+        state: Json = {"safe": self._level, "reset": "crashes"}
         if self.sensors:
             state["sensors"] = self.sensors.names
         if self.update:
             state["update"] = self.update
         return state
 
-    async def _perform(self, command):
+    async def _perform(self, command: Json) -> Answer:
         return await seldom.load("commands").carry_out(self, command)
 
-    async def _sampling_loop(self):
+    async def _sampling_loop(self) -> None:
         while self.sensors and self.outbox:
             try:
                 await self.sensors.find()
@@ -144,7 +158,7 @@ class SafeApp:
                 note("safe: sample: defect", repr(error))
             await asyncio.sleep_ms(self.settings.interval_s * 1000)
 
-    async def _watch(self):
+    async def _watch(self) -> None:
         """Feeds the watchdog while the link goes on trying; ends safe mode after six hours."""
         watchdog = machine.WDT(timeout=_WATCHDOG_MS)
         started_s = int(time.time())
@@ -156,7 +170,7 @@ class SafeApp:
         open("asked", "w").close()
         machine.reset()
 
-    async def run(self):
+    async def run(self) -> None:
         """Never returns."""
         note("node {}, firmware {}, safe mode {}".format(self.node, FIRMWARE, self._level))
         tasks = [self._sampling_loop(), self.link.run(), self._watch()]
@@ -168,6 +182,6 @@ class SafeApp:
         await asyncio.gather(*tasks)
 
 
-def main():
+def main() -> None:
     """Runs until the chip is restarted; what gets this far is counted as one more crash."""
     asyncio.run(SafeApp(seldom.load("slots").read()["crashes"] - 3).run())

@@ -6,8 +6,12 @@ It must not know which they are.
 import gc
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def load(name: str):
+
+def load(name: str) -> Any:
     """The module, loaded anew and forgotten by MicroPython: it lives as long as it is held."""
     # Its pieces go where others were: the heap must show its gaps first.
     gc.collect()
@@ -20,7 +24,7 @@ def load(name: str):
     return module
 
 
-def run(name: str, function: str, *arguments):
+def run(name: str, function: str, *arguments: object) -> Any:
     """What a function of that module gives, the module being gone afterwards."""
     module = load(name)
     try:
@@ -31,7 +35,7 @@ def run(name: str, function: str, *arguments):
         module.__dict__.clear()
 
 
-async def wait(name: str, function: str, *arguments):
+async def wait(name: str, function: str, *arguments: object) -> Any:
     """As `run`, for a coroutine."""
     module = load(name)
     try:

@@ -10,6 +10,12 @@ from array import array
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from outbox import Outbox
+
 _IN_FLIGHT_MAX = const(32)
 _WAIT_FIRST_S = const(60)
 _WAIT_MAX_S = const(3600)
@@ -26,7 +32,7 @@ class Sender:
     What is in flight lies in slots of a few arrays: as objects it would be 5 KiB of heap.
     """
 
-    def __init__(self, outbox, encode):
+    def __init__(self, outbox: Outbox, encode: Callable[[bytes, int, int], memoryview]) -> None:
         self._outbox = outbox
         self._encode = encode
         self._positions = array("I", [0] * _IN_FLIGHT_MAX)
@@ -35,13 +41,13 @@ class Sender:
         self._states = bytearray(_IN_FLIGHT_MAX)
         self._times_passed_over = bytearray(_IN_FLIGHT_MAX)
 
-    def all_due(self):
+    def all_due(self) -> None:
         """Everything without receipt is due now: a new session, or the gateway is back."""
         for slot in range(_IN_FLIGHT_MAX):
             self._due_s[slot] = 0
             self._sends[slot] = 0
 
-    def next(self, now_s: int):
+    def next(self, now_s: int) -> memoryview | None:
         """The next pack to publish as a buffer, then taken as sent; None when nothing is due."""
         while True:
             slot = self._due(now_s)
@@ -64,8 +70,9 @@ class Sender:
             self._states[slot] = _SENT
             return pack
 
-    def _due(self, now_s: int):
+    def _due(self, now_s: int) -> int | None:
         """The slot of the oldest pack that is due, of a new one where none is; or None."""
+        position: int | None
         oldest = free = None
         for slot in range(_IN_FLIGHT_MAX):
             position = self._positions[slot]
@@ -85,7 +92,7 @@ class Sender:
         self._states[free] = self._times_passed_over[free] = 0
         return free
 
-    def receipt(self, log: str, ranges) -> int:
+    def receipt(self, log: str, ranges: list[list[int]]) -> int:
         """Settles what a receipt names (log as in JSON, inclusive ranges); how many that were."""
         wanted = int(log, 16)
         settled = [
@@ -105,7 +112,7 @@ class Sender:
             self._outbox.save()
         return len(settled)
 
-    def _pass_over(self, latest: int):
+    def _pass_over(self, latest: int) -> None:
         # Once a sending: an outage of the gateway must not count against what it never saw.
         for slot in range(_IN_FLIGHT_MAX):
             if self._states[slot] == _SENT and 0 < self._positions[slot] < latest:
@@ -113,5 +120,5 @@ class Sender:
                 self._times_passed_over[slot] += 1
 
 
-def _within(seq: int, ranges) -> bool:
+def _within(seq: int, ranges: list[list[int]]) -> bool:
     return any(first <= seq <= last for first, last in ranges)

@@ -6,6 +6,10 @@ It knows the catalogue of quantities and formats decimals from integers: the chi
 
 import pack
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # Name, unit (none for a boolean) and decimals. The place of an entry is its number in the
 # outbox: append only, never reorder. One text, because sixteen take four times the heap.
 QUANTITIES = (
@@ -37,7 +41,7 @@ def number(name: str) -> int:
     raise KeyError(name)
 
 
-def entry(quantity: int):
+def entry(quantity: int) -> list[str]:
     """[name, unit, decimals as text] of a quantity's number, [name] of a boolean."""
     at = 0
     for _ in range(quantity):
@@ -58,7 +62,15 @@ def decimal(value: int, decimals: int) -> str:
     return sign + whole + ("." + fraction if fraction else "")
 
 
-def encode(out, payload, node: str, log: int, seq: int, first: int, anchor=None) -> int:
+def encode(
+    out: bytearray,
+    payload: bytes,
+    node: str,
+    log: int,
+    seq: int,
+    first: int,
+    anchor: Callable[[int, int], tuple[int, int] | None] | None = None,
+) -> int:
     """Writes the pack of `payload` into the buffer `out`; the size it has, or would have where
     `out` is too small for it.
 
@@ -87,14 +99,14 @@ def encode(out, payload, node: str, log: int, seq: int, first: int, anchor=None)
     return _put(out, at, "}]")
 
 
-def _put(out, at: int, text: str) -> int:
+def _put(out: bytearray, at: int, text: str) -> int:
     end = at + len(text)
     if end <= len(out):
         out[at:end] = text.encode()
     return end
 
 
-def _record(quantity: int, value: int, channel, offset_ms: int) -> str:
+def _record(quantity: int, value: int, channel: str | None, offset_ms: int) -> str:
     name, *unit = entry(quantity)
     if channel:
         name += "." + channel

@@ -11,6 +11,15 @@ from diary import note
 from drivers import SensorError
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from drivers.ds18b20 import Wire
+    from machine import I2C, UART
+    from node_types import Driver, Output, Reading, Values
+    from settings import Settings
+
 _WAIT_MAX = const(4)
 _CO2_ROUNDS = const(5)
 
@@ -20,7 +29,7 @@ class Sensor:
     `warm` chip heats itself: of its values only the first counts where another measures the rest.
     """
 
-    def __init__(self, driver, outputs, warm: bool):
+    def __init__(self, driver: Driver, outputs: tuple[Output, ...], warm: bool) -> None:
         self.driver = driver
         self.outputs = outputs
         self.warm = warm
@@ -31,7 +40,11 @@ class Sensor:
 class Sensors:
     """`settings` say what is where; `find` before the first `measure`."""
 
-    def __init__(self, settings):
+    i2c: I2C | None
+    wire: Wire | None
+    uart: UART | None
+
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.all: list[Sensor] = []
         self.names: list[str] = []
@@ -48,9 +61,9 @@ class Sensors:
         self.is_soft = False
         self.seen = b""
         self.incomplete = True
-        self.calibrated: dict[str, list[int]] = {}
+        self.calibrated: dict[str, list[int | None]] = {}
 
-    async def find(self):
+    async def find(self) -> None:
         """Looks for sensors: everywhere at first and while something is missing, later only
         where an address is new on the I2C bus.
         """
@@ -76,11 +89,11 @@ class Sensors:
         except OSError:
             return False  # The sensors on it will say so.
 
-    async def measure(self, rtc_s: int):
+    async def measure(self, rtc_s: int) -> list[Reading]:
         """A list of (quantity number, value in its smallest step, channel or None, offset from
         the RTC second `rtc_s` in ms).
         """
-        readings: list[tuple] = []
+        readings: list[Reading] = []
         self._co2_age += 1
         for sensor in self.all:
             if sensor.wait:
@@ -97,7 +110,10 @@ class Sensors:
                 self.changed = True
             if isinstance(values, list):
                 quantity, channel = sensor.outputs[0]
-                for value, offset_ms in sensor.driver.edges.offsets(values, rtc_s):
+                # Such a driver has them.
+                for value, offset_ms in sensor.driver.edges.offsets(  # type: ignore[attr-defined]
+                    values, rtc_s
+                ):
                     readings.append((quantity, value, channel, offset_ms))
             elif values:
                 self._add_values(readings, sensor, values)
@@ -105,23 +121,23 @@ class Sensors:
             self.co2_ppm = None
         return readings
 
-    async def _start(self, sensor):
-        driver = sensor.driver
+    async def _start(self, sensor: Sensor) -> None:
+        driver: Any = sensor.driver  # What it may have besides, `hasattr` asks for.
         if hasattr(driver, "abc"):
             driver.wanted_abc = self.settings.co2_abc
             self.changed = True
         await driver.start()
         sensor.started = True
 
-    async def _ask(self, sensor):
-        driver = sensor.driver
+    async def _ask(self, sensor: Sensor) -> Values:
+        driver: Any = sensor.driver  # What it may have besides, `hasattr` asks for.
         if hasattr(driver, "abc") and driver.wanted_abc != self.settings.co2_abc:
             sensor.started = False
         if not sensor.started:
             await self._start(sensor)
-        return await driver.measure()
+        return await driver.measure()  # type: ignore[no-any-return]
 
-    def _failed(self, sensor, error):
+    def _failed(self, sensor: Sensor, error: Exception) -> None:
         sensor.started = False
         sensor.wait = (1 << min(sensor.failures, _WAIT_MAX)) - 1
         sensor.failures += 1
@@ -134,7 +150,7 @@ class Sensors:
             if bus.is_held(self.settings.i2c):
                 bus.open_bus(self.settings.i2c, self.is_soft)
 
-    def _add_values(self, readings, sensor, values):
+    def _add_values(self, readings: list[Reading], sensor: Sensor, values: tuple[int, ...]) -> None:
         if hasattr(sensor.driver, "abc"):
             self.co2_ppm = values[0]
             self._co2_age = 0

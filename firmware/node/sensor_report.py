@@ -3,19 +3,25 @@
 It must not know topics.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app import App
+    from node_types import Json
+    from sensing import Sensors
 
-def describe(sensors) -> dict:
+
+def describe(sensors: Sensors) -> Json:
     """`sensors`, `failing` where some are, and of each CO2 sensor, which the French rules ask for,
     whether its baseline is corrected automatically (`null`: it does not tell), and when and to
     what it was calibrated.
     """
-    state = {"sensors": sensors.names}
+    state: Json = {"sensors": sensors.names}
     if sensors.failing:
         state["failing"] = sensors.failing
     co2 = []
     for sensor in sensors.all:
         if hasattr(sensor.driver, "abc"):
-            about = {"sensor": sensor.driver.name, "abc": sensor.driver.abc}
+            about: Json = {"sensor": sensor.driver.name, "abc": sensor.driver.abc}
             if getattr(sensor.driver, "single", False):
                 about["single_shot"] = True
             if sensor.driver.name in sensors.calibrated:
@@ -28,7 +34,7 @@ def describe(sensors) -> dict:
     return state
 
 
-def describe_node(app, boots: int, reset: str) -> dict:
+def describe_node(app: App, boots: int, reset: str) -> Json:
     """All that presence says besides the session's own."""
     state = describe(app.sensors)
     state["boots"] = boots

@@ -14,6 +14,16 @@ import seldom
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from clock import Clock
+    from mqtt import Client
+    from node_types import Answer, AnyOutbox, AnySender, Json, Will
+    from settings import Settings
+
 _REPEAT_FIRST_MS = const(10_000)
 _REPEAT_MAX_MS = const(600_000)
 # The chip's clock may run off by seconds in a week: the time is asked for again twice a day.
@@ -23,7 +33,16 @@ _ASK_AGAIN_MS = const(43_200_000)
 class Session:
     """Lives as long as the node; `begin` starts each new connection."""
 
-    def __init__(self, settings, node: str, clock, outbox, sender, describe, perform):
+    def __init__(
+        self,
+        settings: Settings,
+        node: str,
+        clock: Clock,
+        outbox: AnyOutbox,
+        sender: AnySender,
+        describe: Callable[[], Json],
+        perform: Callable[[Json], Coroutine[Any, Any, Answer]],
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._outbox = outbox
@@ -31,7 +50,7 @@ class Session:
         self._describe = describe
         self._perform = perform
         self._base = "preau/v1/{}/".format(node)
-        self._commands: list[dict] = []
+        self._commands: list[Json] = []
         self._commanded = asyncio.Event()
         self._stirred = asyncio.Event()
         self._outdated = False
@@ -41,14 +60,14 @@ class Session:
         self.answered = self.served = self.receipted = False
         self.topics = [self._base + name for name in ("receipts", "settings", "commands")]
 
-    def begin(self):
+    def begin(self) -> Will:
         """A new hello; returns the will (topic, payload)."""
         self.hello = "{:04x}".format(int.from_bytes(os.urandom(2), "little"))
         self.answered = self.served = False
         self._sender.all_due()
         return self._base + "presence", json.dumps({"online": False, "hello": self.hello})
 
-    def tasks(self, client):
+    def tasks(self, client: Client) -> tuple[Coroutine[Any, Any, None], ...]:
         """What runs while the connection lasts."""
         return (
             self._presence_loop(client),
@@ -61,15 +80,15 @@ class Session:
         """Whether a command waits or is under way."""
         return bool(self._commands or self._running)
 
-    def farewell(self, client, payload: bytes):
+    def farewell(self, client: Client, payload: bytes) -> Coroutine[Any, Any, None]:
         """Awaits the last presence before the node sleeps."""
         return client.publish(self._base + "presence", payload, True)
 
-    def taken(self):
+    def taken(self) -> None:
         """A pack was taken: there may be something to send."""
         self._wake.set()
 
-    def changed(self):
+    def changed(self) -> None:
         """What presence says is no longer so."""
         self._outdated = True
         self._stirred.set()
@@ -81,7 +100,7 @@ class Session:
             "presence", "encode", self.hello, self._settings, self._outbox, self._describe()
         )
 
-    async def _presence_loop(self, client):
+    async def _presence_loop(self, client: Client) -> None:
         wait_ms = _REPEAT_FIRST_MS
         while True:
             self._outdated = False
@@ -105,14 +124,14 @@ class Session:
                 return False
         return True
 
-    def _answered(self, answered: bool):
+    def _answered(self, answered: bool) -> None:
         self.answered = answered
         self.served = self.served or answered
         self._stirred.set()
 
     # -- what arrives ----------------------------------------------------------------------
 
-    def on_message(self, topic: str, payload: bytes):
+    def on_message(self, topic: str, payload: bytes) -> None:
         """Called for every message; one that can't be used is noted and changes nothing."""
         name = topic[len(self._base) :]
         try:
@@ -138,7 +157,7 @@ class Session:
         except OSError as error:
             note("{}: flash: {}".format(name, error))
 
-    def _receipt(self, data):
+    def _receipt(self, data: Json) -> None:
         known = self._clock.known
         stored = data["stored"]
         if data.get("hello") == self.hello:
@@ -159,7 +178,7 @@ class Session:
 
     # -- sending ---------------------------------------------------------------------------
 
-    async def _sending_loop(self, client):
+    async def _sending_loop(self, client: Client) -> None:
         # Usually the answer to presence comes at once: then nothing is sent into the void.
         for _ in range(10):
             if not self.served:
@@ -172,7 +191,7 @@ class Session:
                 continue
             await self._woken(1000)
 
-    async def _woken(self, timeout_ms: int):
+    async def _woken(self, timeout_ms: int) -> None:
         self._wake.clear()
         try:
             await asyncio.wait_for_ms(self._wake.wait(), timeout_ms)
@@ -181,12 +200,12 @@ class Session:
 
     # -- commands --------------------------------------------------------------------------
 
-    def _queue(self, command):
+    def _queue(self, command: Json) -> None:
         # Its id is on flash before the broker has its acknowledgement.
         seldom.run("command_log", "accept", command, self._commands, self._running)
         self._commanded.set()
 
-    async def _command_loop(self, client):
+    async def _command_loop(self, client: Client) -> None:
         while True:
             while not self._commands:
                 self._commanded.clear()
@@ -197,7 +216,7 @@ class Session:
                 await afterwards
             afterwards = None
 
-    async def _carry_out(self, client, command):
+    async def _carry_out(self, client: Client, command: Json) -> Coroutine[Any, Any, None] | None:
         """None, or a coroutine to run once the reply is sent."""
         self._running = command["id"]
         try:

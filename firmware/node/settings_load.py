@@ -17,6 +17,11 @@ from diary import note
 from micropython import const
 from release import SETTINGS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Json
+    from settings import Settings
+
 _CONFIG = "config.json"
 _SAVED = "settings.json"
 _SAVED_BEFORE = "settings.old"
@@ -26,7 +31,7 @@ _INTERVAL_MAX_S = const(3600)
 _VERSION_MAX = const(0x7FFF_FFFF)
 
 
-def _read(path: str):
+def _read(path: str) -> Json:
     try:
         with open(path) as file:
             data = json.loads(file.read())
@@ -38,7 +43,7 @@ def _read(path: str):
     return data if isinstance(data, dict) else {}
 
 
-def _read_saved(path: str):
+def _read_saved(path: str) -> Json:
     """Settings that were saved. OSError where there are none, ValueError and IndexError where they
     are damaged or of a format that this version does not read.
     """
@@ -52,16 +57,16 @@ def _read_saved(path: str):
 
 
 def _crc(text: str, form: str) -> int:
-    return binascii.crc32((text + form).encode())
+    return binascii.crc32((text + form).encode())  # type: ignore[no-any-return]
 
 
-def _encode(known) -> str:
+def _encode(known: Json) -> str:
     text = json.dumps(known)
     form = str(seldom.run("formats", "written", "settings"))
     return "{}\n{:08x}\n{}\n".format(text, _crc(text, form), form)
 
 
-def check(desired) -> dict:
+def check(desired: object) -> Json:
     """The part of desired settings that a node knows; raises ValueError."""
     if not isinstance(desired, dict):
         raise ValueError("settings are no object")
@@ -85,7 +90,7 @@ def check(desired) -> dict:
     return known
 
 
-def load(settings):
+def load(settings: Settings) -> None:
     """Fills in `settings`: defaults, below them `config.json`, above both what the gateway sent."""
     config = _read(_CONFIG)
     settings.wifi = config.get("wifi", [])
@@ -124,7 +129,7 @@ def load(settings):
     _apply(settings, _load_saved(settings))
 
 
-def _load_saved(settings) -> dict:
+def _load_saved(settings: Settings) -> Json:
     """The last good settings that were saved, or none."""
     for path in (_SAVED, _SAVED_BEFORE):
         try:
@@ -136,17 +141,17 @@ def _load_saved(settings) -> dict:
     return {}
 
 
-def refuse(settings, why: str):
+def refuse(settings: Settings, why: str) -> None:
     note("settings:", why)
     settings.error = why[:64]
 
 
-def _apply(settings, known):
+def _apply(settings: Settings, known: Json) -> None:
     for key in known:
         setattr(settings, key, known[key])
 
 
-def update(settings, desired) -> bool:
+def update(settings: Settings, desired: object) -> bool:
     """Saves and applies newer settings; says whether presence has something new to tell of
     them. What is refused is told there, with the reason, and changes nothing.
     """

@@ -10,6 +10,10 @@ import seldom
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import AnyApp
+
 _TICK_MS = const(200)
 # The first of them is the moment it is pressed.
 _LONG_PRESS_TICKS = const(16)
@@ -17,7 +21,7 @@ _TRIES_MAX = const(5)
 _AGAIN_MS = const(10_000)
 
 
-def _find_button(number):
+def _find_button(number: int | None) -> machine.Pin | None:
     """The pin of the button, which a press connects to ground, or None."""
     if number is None:
         return None
@@ -33,7 +37,7 @@ def _find_button(number):
         return None
 
 
-async def _long_press(button, held: int = 0):
+async def _long_press(button: machine.Pin, held: int = 0) -> None:
     """Returns three seconds after it was pressed. With `held` -1 it must be let go before that."""
     while held < _LONG_PRESS_TICKS:
         await asyncio.sleep_ms(_TICK_MS)
@@ -43,7 +47,7 @@ async def _long_press(button, held: int = 0):
             held += 1
 
 
-async def _open_now(app):
+async def _open_now(app: AnyApp) -> None:
     """Returns when the network is closed again, or could not be opened five times."""
     for _ in range(_TRIES_MAX):
         try:
@@ -54,7 +58,7 @@ async def _open_now(app):
         await asyncio.sleep_ms(_AGAIN_MS)
 
 
-async def wait(app):
+async def wait(app: AnyApp) -> None:
     """Opens it now where nothing is configured, then at each long press; ends where there is no
     button.
     """

@@ -7,6 +7,10 @@ import struct
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _MASK = const(0xFFFFFFFFFFFFFFFF)
 
 
@@ -23,7 +27,7 @@ def _root(number: int, power: int) -> int:
     return low & _MASK
 
 
-def _primes(count: int):
+def _primes(count: int) -> Iterator[int]:
     number = 1
     while count:
         number += 1
@@ -43,7 +47,7 @@ def _constants() -> bytearray:
     return packed
 
 
-def _compress(state, block, constants):
+def _compress(state: list[int], block: bytes, constants: bytearray) -> list[int]:
     # Of the message schedule only the 16 words that are still looked at.
     words = list(struct.unpack(">16Q", block))
     a, b, c, d, e, f, g, h = state

@@ -5,10 +5,14 @@ Loaded for each and dropped again.
 
 import seldom
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Json
+
 TRIAL_S = 600
 
 
-def healthy():
+def healthy() -> None:
     """Ten good minutes, or an end on purpose: what crashed before does not count any more."""
     slots = seldom.load("slots")
     state = slots.read()
@@ -36,7 +40,7 @@ def rest(session_s: int) -> bool:
     return False
 
 
-def confirm(mine: dict):
+def confirm(mine: dict[str, tuple[int, int]]) -> None:
     """A receipt has arrived: this version stays. `mine` is what it reads and writes: a version that
     can't read what it writes from now on is no way back any more.
     """
@@ -52,7 +56,7 @@ def confirm(mine: dict):
     slots.save(state)
 
 
-def switch(update: dict, trial_s: int):
+def switch(update: Json, trial_s: int) -> None:
     """From the next start the other folder runs, on trial; `update` is what presence says of it."""
     slots = seldom.load("slots")
     state = slots.read()
@@ -64,7 +68,7 @@ def switch(update: dict, trial_s: int):
     slots.save(state)
 
 
-def report(update: dict):
+def report(update: Json) -> None:
     """Notes how an update that was not installed ended."""
     slots = seldom.load("slots")
     state = slots.read()
@@ -72,7 +76,7 @@ def report(update: dict):
     slots.save(state)
 
 
-def leave(folder: str):
+def leave(folder: str) -> None:
     """`folder` is about to be written: it is no way back any more."""
     slots = seldom.load("slots")
     state = slots.read()
@@ -81,7 +85,7 @@ def leave(folder: str):
         slots.save(state)
 
 
-def told():
+def told() -> None:
     """The gateway has been told how the update ended."""
     slots = seldom.load("slots")
     state = slots.read()

@@ -18,6 +18,10 @@ import sys
 import machine
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Json
+
 FILE = "slot.json"
 READY = "update.ready"
 ASKED = "asked"
@@ -29,18 +33,18 @@ def other(folder: str) -> str:
     return "b" if folder == "a" else "a"
 
 
-def is_complete(folder) -> bool:
+def is_complete(folder: str | None) -> bool:
     """Whether a whole firmware lies there: its manifest comes last and goes first."""
     try:
-        os.stat(folder + "/manifest")
+        os.stat(folder + "/manifest")  # type: ignore[operator]
     except (OSError, TypeError):
         return False
     return True
 
 
-def read() -> dict:
+def read() -> Json:
     """The state; made of what lies there where the file is missing or damaged."""
-    state: dict = {"run": None, "back": None, "trial": False, "crashes": 0, "tried_s": 0}
+    state: Json = {"run": None, "back": None, "trial": False, "crashes": 0, "tried_s": 0}
     try:
         with open(FILE) as file:
             state.update(json.loads(file.read()))
@@ -56,7 +60,7 @@ def read() -> dict:
     return state
 
 
-def save(state: dict):
+def save(state: Json) -> None:
     """Writes the state: the old one or the new one is there whatever happens meanwhile."""
     with open(FILE + ".new", "w") as file:
         file.write(json.dumps(state))
@@ -95,7 +99,7 @@ def choose() -> str:
     return program
 
 
-def _count(state: dict, asked: bool):
+def _count(state: Json, asked: bool) -> None:
     if asked:
         state["crashes"] = 1
     elif machine.reset_cause() != machine.PWRON_RESET:
@@ -103,7 +107,7 @@ def _count(state: dict, asked: bool):
         state["crashes"] += 1
 
 
-def go_back(state: dict, why: str):
+def go_back(state: Json, why: str) -> None:
     """Makes `back` the one that runs, and notes why."""
     update = state.get("update") or {}
     update.update({"state": "rolled_back", "error": why})

@@ -3,7 +3,7 @@
 import machine
 
 
-def count_start(path: str = "boots"):
+def count_start(path: str = "boots") -> tuple[int, str]:
     """(how often, this time included; the cause of this start)."""
     try:
         with open(path) as file:

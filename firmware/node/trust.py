@@ -12,18 +12,23 @@ import ssl
 
 from diary import note
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from link import Link
+    from node_types import Json
+
 _NEXT = "ca.next"
 
 
-def _read(path: str):
+def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
-            return file.read()
+            return file.read()  # type: ignore[no-any-return]
     except OSError:
         return None
 
 
-def tls_context(paths):
+def tls_context(paths: list[str]) -> ssl.SSLContext:
     """An SSLContext that trusts the certificates (DER) in these files. Raises OSError where none
     is there, and ValueError for what is no certificate.
     """
@@ -37,12 +42,12 @@ def tls_context(paths):
     return context
 
 
-def slots(paths) -> list:
+def slots(paths: list[str]) -> list[list[str]]:
     """What to connect with, in this order: lists of files."""
     return [[_NEXT], list(paths)] if _NEXT in os.listdir() else [list(paths)]
 
 
-def take(link, ca) -> dict:
+def take(link: Link, ca: str | None) -> Json:
     """Fills the second slot with an authority (DER in base64), or with None leaves it; the reply
     tells what is trusted. Raises ValueError with why it is not taken.
     """
@@ -60,7 +65,7 @@ def take(link, ca) -> dict:
     return {"trusts": [_fingerprint(data) for data in trusted if data]}
 
 
-def _fill(paths, data):
+def _fill(paths: list[str], data: bytes) -> None:
     if [data] == [known for known in map(_read, paths) if known]:
         return  # It has taken the other's place already.
     with open(_NEXT + ".new", "wb") as file:
@@ -70,11 +75,11 @@ def _fill(paths, data):
     os.rename(_NEXT + ".new", _NEXT)
 
 
-def _fingerprint(data) -> str:
+def _fingerprint(data: bytes) -> str:
     return binascii.hexlify(hashlib.sha256(data).digest()[:8]).decode()
 
 
-def promote(paths):
+def promote(paths: list[str]) -> None:
     """The second slot becomes the first; what was there is trusted no more."""
     os.rename(_NEXT, paths[0])
     for path in paths[1:]:

@@ -11,13 +11,17 @@ import os
 from micropython import const
 from release import FIRMWARE
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import AnyApp, Json
+
 JOB = "update.json"
 PART = "update.part"
 _SIZE_MAX = const(1_048_576)
 _TRIAL_S = const(600)
 
 
-def offer(app, command):
+def offer(app: AnyApp, command: Json) -> None:
     """Writes the job; a restart begins it. Raises ValueError with the reason of a refusal."""
     try:
         # As `slots` keeps it; that module would not fit beside all that a command needs.
@@ -41,7 +45,7 @@ def offer(app, command):
     os.rename(JOB + ".new", JOB)
 
 
-def _job(command) -> dict:
+def _job(command: Json) -> Json:
     job = {"id": command["id"], "trial_s": command.get("trial_s", _TRIAL_S), "tries": 0}
     for key in ("url", "version", "sha256"):
         job[key] = command.get(key)
@@ -56,7 +60,7 @@ def _job(command) -> dict:
     return job
 
 
-def _check_room(app, size: int):
+def _check_room(app: AnyApp, size: int) -> None:
     """The bundle and the files in it must fit beside what the outbox may still take."""
     stat = os.statvfs(".")
     free = stat[0] * stat[3]

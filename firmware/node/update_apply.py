@@ -9,11 +9,15 @@ import machine
 import seldom
 from slots import READY
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Json
+
 JOB = "update.json"
 PART = "update.part"
 
 
-def main():
+def main() -> None:
     """Never returns; what is wrong with the bundle is noted for presence."""
     # First of all: whatever happens from here on, the next start is one of the app.
     os.remove(READY)
@@ -35,7 +39,7 @@ def main():
     machine.reset()
 
 
-def _apply(job):
+def _apply(job: Json) -> None:
     room = seldom.load("update_check").check(job["sha256"], PART, job["version"])
     slots = seldom.load("slots")
     folder = slots.other(slots.read()["run"])
@@ -48,7 +52,7 @@ def _apply(job):
     install.install(PART, folder)
 
 
-def forget():
+def forget() -> None:
     """The job last: without it nobody would look for the other."""
     for path in (PART, JOB):
         try:

@@ -14,6 +14,11 @@ import release
 import seldom
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
 KEYS = "firmware.keys"
 _MAGIC = const(b"PRB1")
 _MANIFEST_MAX = const(16_384)
@@ -37,7 +42,7 @@ def check(sha256: str, path: str, version: str) -> int:
         return _check_files(file, path, size)
 
 
-def manifest_size(file) -> int:
+def manifest_size(file: BinaryIO) -> int:
     """The manifest's length; the file is then at its first byte."""
     head = file.read(8)
     size = struct.unpack("<I", head[4:])[0] if len(head) == 8 else 0
@@ -46,7 +51,7 @@ def manifest_size(file) -> int:
     return size
 
 
-def _hash(file, size) -> bytes:
+def _hash(file: BinaryIO, size: int | None) -> bytes:
     """SHA-256 of the next `size` bytes, or of all that follow."""
     sha = hashlib.sha256()
     while size is None or size > 0:
@@ -56,10 +61,10 @@ def _hash(file, size) -> bytes:
         sha.update(piece)
         if size is not None:
             size -= len(piece)
-    return sha.digest()
+    return sha.digest()  # type: ignore[no-any-return]
 
 
-def _check_signature(file, size: int):
+def _check_signature(file: BinaryIO, size: int) -> None:
     message = _SIGNED + _hash(file, size)
     signature = file.read(64)
     with open(KEYS, "rb") as keys_file:
@@ -69,9 +74,9 @@ def _check_signature(file, size: int):
         raise ValueError("the manifest is signed by no key of this node")
 
 
-def _facts(file, end: int) -> dict:
+def _facts(file: BinaryIO, end: int) -> dict[str, list[str]]:
     """What the manifest says besides its files."""
-    facts = {}
+    facts: dict[str, list[str]] = {}
     while file.tell() < end:
         words = file.readline().decode().split()
         if words and words[0] != "file":
@@ -79,11 +84,11 @@ def _facts(file, end: int) -> dict:
     return facts
 
 
-def _numbers(version: str) -> list:
+def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
-def _check_facts(facts: dict, announced: str):
+def _check_facts(facts: dict[str, list[str]], announced: str) -> None:
     if facts.get("preau-firmware") != ["1"]:
         raise ValueError("a manifest of another kind: {}".format(facts.get("preau-firmware")))
     version = facts["version"][0]
@@ -104,7 +109,7 @@ def _check_facts(facts: dict, announced: str):
                 raise ValueError("reads {} {} to {}, here is {}".format(name, low, high, here))
 
 
-def entries(file, end: int):
+def entries(file: BinaryIO, end: int) -> Iterator[tuple[str, int, str]]:
     """(name, size, SHA-256 in hex) of each file, the manifest being read up to `end`."""
     while file.tell() < end:
         words = file.readline().decode().split()
@@ -120,7 +125,7 @@ def is_inside(name: str) -> bool:
     return len(parts) <= 2 and all(part and all(c in _NAME for c in part) for part in parts)
 
 
-def _check_files(file, path: str, size: int) -> int:
+def _check_files(file: BinaryIO, path: str, size: int) -> int:
     room = 0
     last = ""
     at = 8 + size + 64

@@ -12,6 +12,10 @@ import seldom
 from diary import note
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import AnyApp, Json
+
 _REQUEST = "GET {} HTTP/1.1\r\nHost: {}:{}\r\nRange: bytes={}-{}\r\nConnection: close\r\n\r\n"
 JOB = "update.json"
 PART = "update.part"
@@ -26,7 +30,7 @@ _WAIT_MAX_MS = const(300_000)
 _FAILURES_MAX = const(30)
 
 
-async def run(app):
+async def run(app: AnyApp) -> None:
     """Carries the job on, from wherever it was: ends with a restart into `update_apply`, or with
     the reason why not.
     """
@@ -59,14 +63,14 @@ async def run(app):
     machine.reset()
 
 
-def _write(path: str, text: str):
+def _write(path: str, text: str) -> None:
     with open(path + ".new", "w") as file:
         file.write(text)
         file.flush()
     os.rename(path + ".new", path)
 
 
-async def _fetch(job):
+async def _fetch(job: Json) -> None:
     """Returns once all is there. Raises ValueError where the server refuses, or after 30 attempts
     in a row that brought nothing.
     """
@@ -98,7 +102,7 @@ def _size(path: str) -> int:
         return 0
 
 
-async def _fetch_range(job, path: str, start: int):
+async def _fetch_range(job: Json, path: str, start: int) -> None:
     host, port, target = _split(job["url"])
     end = min(start + _RANGE, job["size"])
     reader, writer = await asyncio.open_connection(host, port)
@@ -112,13 +116,13 @@ async def _fetch_range(job, path: str, start: int):
         await writer.wait_closed()
 
 
-def _split(url: str):
+def _split(url: str) -> tuple[str, int, str]:
     address, _, target = url[7:].partition("/")
     host, _, port = address.partition(":")
     return host, int(port or 80), "/" + target
 
 
-async def _head(reader, expected: str) -> bytes:
+async def _head(reader: asyncio.StreamReader, expected: str) -> bytes:
     """Reads the head of the answer line by line; what of the body came with it."""
     buffer, left, status, found = b"", _HEAD_MAX, None, None
     while True:
@@ -146,7 +150,7 @@ async def _head(reader, expected: str) -> bytes:
     return buffer
 
 
-async def _body(reader, rest: bytes, path: str, left: int):
+async def _body(reader: asyncio.StreamReader, rest: bytes, path: str, left: int) -> None:
     with open(path, "ab") as file:
         while True:
             file.write(rest[:left])

@@ -10,10 +10,14 @@ import os
 import seldom
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 _PIECE = const(512)
 
 
-def install(path: str, folder: str):
+def install(path: str, folder: str) -> None:
     """Returns once the folder is whole. Raises ValueError where the flash gives back other bytes
     than were written, OSError where it is full.
     """
@@ -35,7 +39,7 @@ def install(path: str, folder: str):
     os.rename(folder + "/manifest.new", folder + "/manifest")
 
 
-def _clear(folder: str):
+def _clear(folder: str) -> None:
     """Removes the folder with what is in it, its manifest first."""
     _remove(folder + "/manifest")
     try:
@@ -66,14 +70,14 @@ def held(folder: str) -> int:
     return size
 
 
-def _remove(name: str):
+def _remove(name: str) -> None:
     try:
         os.remove(name)
     except OSError:
         pass  # It is not there.
 
 
-def _make(folder: str):
+def _make(folder: str) -> None:
     try:
         os.mkdir(folder)
     except OSError as error:
@@ -81,7 +85,7 @@ def _make(folder: str):
             raise
 
 
-def _copy(source, name: str, size: int):
+def _copy(source: BinaryIO, name: str, size: int) -> None:
     with open(name, "wb") as file:
         while size > 0:
             piece = source.read(min(_PIECE, size))
@@ -99,4 +103,4 @@ def _hash(name: str) -> str:
         while piece:
             sha.update(piece)
             piece = file.read(_PIECE)
-    return sha.digest().hex()
+    return sha.digest().hex()  # type: ignore[no-any-return]

@@ -10,8 +10,13 @@ from diary import note
 from mqtt import MqttError
 from release import FIRMWARE
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app import App
+    from node_types import Json
 
-def begin(app):
+
+def begin(app: App) -> tuple[bool, int, int | None]:
     """(on trial, seconds of session used up, seconds there are); None for the last where nothing
     is to be watched, as no folder runs.
     """
@@ -22,9 +27,11 @@ def begin(app):
     return state["trial"], state["tried_s"], state.get("trial_s", 600)
 
 
-async def tell(app):
+async def tell(app: App) -> None:
     """Once a session stands: another reply to the command, which says how it went so far."""
     update = app.update
+    assert update is not None
+    assert app.link.client is not None
     update["told"] = True
     state = update["state"]
     if state in ("trial", "confirmed", "fetching"):
@@ -42,7 +49,7 @@ async def tell(app):
         seldom.load("slot_changes").told()
 
 
-def confirm(app):
+def confirm(app: App) -> None:
     """The first receipt has come."""
     seldom.load("slot_changes").confirm(seldom.run("formats", "known"))
     # Settings ask whenever they are written.
@@ -51,13 +58,13 @@ def confirm(app):
     _show(app, seldom.load("slots").read())
 
 
-def _show(app, state):
+def _show(app: App, state: Json) -> None:
     app.update = state.get("update")
     if app.update:
         app.session.changed()
 
 
-def give_up(why):
+def give_up(why: str) -> None:
     """Goes back to the version before, by a restart, where there is one."""
     slots = seldom.load("slots")
     state = slots.read()

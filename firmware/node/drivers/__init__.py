@@ -7,7 +7,7 @@ True, False, or None for "as it is"), `abc` (what the chip has, where it tells) 
 """
 
 
-def place(chip: str, address) -> str:
+def place(chip: str, address: int | str) -> str:
     """How a sensor is called: the chip, and its address as a number of the bus or as text."""
     if isinstance(address, int):
         address = "0x{:02x}".format(address)
@@ -17,6 +17,6 @@ def place(chip: str, address) -> str:
 class SensorError(Exception):
     """A chip did not do what was asked of it: which, where, and why."""
 
-    def __init__(self, chip: str, address, cause: str):
+    def __init__(self, chip: str, address: int | str, cause: str) -> None:
         super().__init__("{}: {}".format(place(chip, address), cause))
         self.address = address

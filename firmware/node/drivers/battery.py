@@ -9,6 +9,10 @@ from micropython import const
 
 from drivers import SensorError, place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import ADC
+
 CHIP = "battery"
 
 _SAMPLES_MIN = const(16)
@@ -30,7 +34,7 @@ def is_adc1(pin: int, machine: str) -> bool:
 class Battery:
     """`adc` has `read_uv`; `divider` is the battery's voltage over that at the pin."""
 
-    def __init__(self, adc, pin: int, divider=2, samples: int = 32):
+    def __init__(self, adc: ADC, pin: int, divider: float = 2, samples: int = 32) -> None:
         self._adc = adc
         self._pin = pin
         self._divider = divider
@@ -40,7 +44,7 @@ class Battery:
     def _error(self, cause: str) -> SensorError:
         return SensorError(CHIP, "pin{}".format(self._pin), cause)
 
-    async def start(self):
+    async def start(self) -> None:
         """Refuses what can't work."""
         if not is_adc1(self._pin, getattr(sys.implementation, "_machine", "")):
             raise self._error("pin is not of ADC1, the other does not work beside Wi-Fi")
@@ -49,7 +53,7 @@ class Battery:
         if not 1 <= self._divider <= 20:
             raise self._error("divider {} is not 1 to 20".format(self._divider))
 
-    async def measure(self):
+    async def measure(self) -> tuple[int]:
         """(the battery's voltage in mV,), the mean of 16 to 64 samples."""
         total_uv = 0
         for _ in range(self._samples):

@@ -12,6 +12,10 @@ from micropython import const
 
 from drivers import SensorError, place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import I2C
+
 CHIP = "bme280"
 
 # §5.3, table 18
@@ -35,7 +39,7 @@ _TRIES = const(5)
 
 
 class Bme280:
-    def __init__(self, i2c, address: int = 0x76):
+    def __init__(self, i2c: I2C, address: int = 0x76) -> None:
         self._i2c = i2c
         self._address = address
         self._data = bytearray(8)
@@ -45,7 +49,7 @@ class Bme280:
     def _error(self, cause: str) -> SensorError:
         return SensorError(CHIP, self._address, cause)
 
-    def _read(self, register: int, into):
+    def _read(self, register: int, into: bytearray) -> bytearray:
         try:
             self._i2c.writeto(self._address, bytes((register,)))
             self._i2c.readfrom_into(self._address, into)
@@ -53,13 +57,13 @@ class Bme280:
             raise self._error("no answer ({})".format(error))
         return into
 
-    def _write(self, register: int, value: int):
+    def _write(self, register: int, value: int) -> None:
         try:
             self._i2c.writeto(self._address, bytes((register, value)))
         except OSError as error:
             raise self._error("no acknowledgement ({})".format(error))
 
-    async def _until(self, bit: int, what: str):
+    async def _until(self, bit: int, what: str) -> None:
         status = bytearray(1)
         for _ in range(_TRIES):
             if not self._read(_STATUS, status)[0] & bit:
@@ -67,7 +71,7 @@ class Bme280:
             await asyncio.sleep_ms(_STARTUP_MS)
         raise self._error(what + " does not end")
 
-    async def start(self):
+    async def start(self) -> int:
         """Checks the chip's identity, resets it and reads its trimming values (table 16)."""
         identity = self._read(_ID, bytearray(1))[0]
         if identity != _IS_BME280:
@@ -85,7 +89,7 @@ class Bme280:
         self._trim = struct.unpack("<HhhHhhhhhhhh", first) + humidity
         return identity
 
-    async def measure(self):
+    async def measure(self) -> tuple[int, int, int]:
         """(temperature in 0.01 °C, humidity in 0.1 %, pressure in 0.01 hPa)."""
         # §5.4.3: what is written to ctrl_hum only counts with the next write to ctrl_meas.
         self._write(_CONTROL_HUMIDITY, _ONCE)
@@ -102,14 +106,16 @@ class Bme280:
             raise self._error("did not measure")
         return self._checked(compensate(self._trim, temperature, pressure, humidity))
 
-    def _checked(self, values):
+    def _checked(self, values: tuple[int, int, int]) -> tuple[int, int, int]:
         # Table 1 to 3: what the chip can measure. Bytes lost on the way leave these bounds.
         if not (-4_000 <= values[0] <= 8_500 and 30_000 <= values[2] <= 110_000):
             raise self._error("{!r} is out of range".format(values))
         return values
 
 
-def compensate(trim, raw_temperature: int, raw_pressure: int, raw_humidity: int):
+def compensate(
+    trim: tuple[int, ...], raw_temperature: int, raw_pressure: int, raw_humidity: int
+) -> tuple[int, int, int]:
     """(0.01 °C, 0.1 %, 0.01 hPa) from the raw values: the integer formulas of §4.2.3, that of
     the pressure in its 64-bit form.
     """

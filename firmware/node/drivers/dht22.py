@@ -12,6 +12,10 @@ from micropython import const
 
 from drivers import SensorError, place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import Pin
+
 CHIP = "dht22"
 
 # "Sampling period: 2 s"; asked sooner the chip does not answer, nor in its first two seconds.
@@ -19,7 +23,7 @@ _PERIOD_MS = const(2_001)
 
 
 class Dht22:
-    def __init__(self, pin, address: str):
+    def __init__(self, pin: Pin, address: str) -> None:
         self._pin = pin
         self._address = address
         self._buffer = bytearray(5)
@@ -29,13 +33,13 @@ class Dht22:
     def _error(self, cause: str) -> SensorError:
         return SensorError(CHIP, self._address, cause)
 
-    async def start(self):
+    async def start(self) -> None:
         """Reads once: what the chip then gives is left from before, but proves that it is
         there.
         """
         await self.measure()
 
-    async def measure(self):
+    async def measure(self) -> tuple[int, int]:
         """(temperature in 0.01 °C, humidity in 0.1 %), after at most 2 s."""
         left_ms = _PERIOD_MS - time.ticks_diff(time.ticks_ms(), self._asked_ms)
         if left_ms > 0:

@@ -10,6 +10,10 @@ from micropython import const
 
 from drivers import SensorError, place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from node_types import Buffer, OneWire
+
 CHIP = "ds18b20"
 
 _FAMILY = const(0x28)
@@ -22,7 +26,7 @@ _CONVERT_MS = const(760)
 _POWER_ON = const(0x0550)
 
 
-def rom_text(rom) -> str:
+def rom_text(rom: Buffer) -> str:
     """As Linux writes it: family, serial number: 28-0000072431a5."""
     return "28-" + "".join("{:02x}".format(byte) for byte in reversed(rom[1:7]))
 
@@ -30,12 +34,12 @@ def rom_text(rom) -> str:
 class Wire:
     """The chips on one pin. `line` is a `onewire.OneWire`, `address` its name ("pin4")."""
 
-    def __init__(self, line, address: str):
+    def __init__(self, line: OneWire, address: str) -> None:
         self.line = line
         self.address = address
         self.conversions = 0
 
-    def scan(self):
+    def scan(self) -> list[bytes]:
         """ROMs of the DS18B20 that a search finds and whose checksum is right."""
         if not self.line.pin.value():
             # A search would find a chip of zeros, whose checksum is right, again and again.
@@ -44,11 +48,11 @@ class Wire:
             bytes(rom) for rom in self.line.scan() if rom[0] == _FAMILY and not self.line.crc8(rom)
         ]
 
-    def chip(self, rom: bytes):
+    def chip(self, rom: bytes) -> "Ds18b20":
         """The driver of the chip with this ROM."""
         return Ds18b20(self, rom)
 
-    async def convert(self):
+    async def convert(self) -> None:
         """Has all chips measure at once."""
         self.line.reset()
         self.line.writebyte(self.line.SKIP_ROM)
@@ -59,7 +63,7 @@ class Wire:
 
 
 class Ds18b20:
-    def __init__(self, wire: Wire, rom: bytes):
+    def __init__(self, wire: Wire, rom: bytes) -> None:
         self._wire = wire
         self._rom = rom
         self._address = rom_text(rom)
@@ -91,11 +95,11 @@ class Ds18b20:
         # Bits that a coarser resolution leaves undefined.
         return (raw - 0x10000 if raw & 0x8000 else raw) & ~0 << 3 - (data[4] >> 5)
 
-    async def start(self):
+    async def start(self) -> int:
         """Reads the chip, which proves that it is there."""
         return self._read()
 
-    async def measure(self):
+    async def measure(self) -> tuple[int]:
         """(temperature in 0.01 °C,)."""
         raw = _POWER_ON
         # Twice, since a chip that lost its power during the conversion says 85 °C as well.

@@ -10,6 +10,11 @@ from micropython import const
 
 from drivers.uart_line import Line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import UART
+    from node_types import Buffer
+
 CHIP = "mhz19"
 
 _READ = const(0x86)
@@ -23,7 +28,7 @@ _SETTLED_MS = const(1_200_000)
 _ZERO_PPM = const(400)
 
 
-def checksum(frame) -> int:
+def checksum(frame: Buffer) -> int:
     """(0xFF - sum of bytes 1 to 7) + 1."""
     return -sum(frame[1:8]) & 0xFF
 
@@ -36,7 +41,7 @@ def frame(command: int, argument: int = 0) -> bytearray:
 
 
 class Mhz19:
-    def __init__(self, uart, address: str = "uart"):
+    def __init__(self, uart: UART, address: str = "uart") -> None:
         self._line = Line(uart, CHIP, address, 9)
         self._read = frame(_READ)
         self._powered_ms = time.ticks_ms()
@@ -46,7 +51,7 @@ class Mhz19:
         # The chip does not tell: this is what it was told.
         self.abc: bool | None = None
 
-    async def start(self):
+    async def start(self) -> None:
         """Reads a frame, which proves that the chip is there, and sets automatic baseline
         correction, which it does not answer.
         """
@@ -57,7 +62,7 @@ class Mhz19:
         self._powered_ms = time.ticks_ms()
         self._warm = False
 
-    async def _ask(self):
+    async def _ask(self) -> int:
         answer = await self._line.exchange(self._read, 9, _ANSWER_MS)
         if checksum(answer) != answer[8]:
             raise self._line.error("checksum is wrong")
@@ -65,11 +70,11 @@ class Mhz19:
             raise self._line.error("answer to another question")
         return answer[2] << 8 | answer[3]
 
-    async def _tell(self, command: int, argument: int):
+    async def _tell(self, command: int, argument: int) -> None:
         await self._line.exchange(frame(command, argument), 0, 0)
         await asyncio.sleep_ms(_SETTLE_MS)
 
-    async def measure(self):
+    async def measure(self) -> tuple[int] | None:
         """(CO2 in ppm,), or None while the chip warms up."""
         co2_ppm = await self._ask()
         if not self._warm:
@@ -80,7 +85,7 @@ class Mhz19:
             raise self._line.error("0 ppm is no measurement")
         return (co2_ppm,)
 
-    async def calibrate(self, target_ppm: int):
+    async def calibrate(self, target_ppm: int) -> None:
         """Takes the air there is for 400 ppm, after 20 minutes in it (manual, "zero point
         calibration"). The chip knows no other target and does not tell the correction.
         """

@@ -10,6 +10,11 @@ from micropython import const
 from drivers import place
 from drivers.edges import Edges
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import Pin
+    from node_types import Ticks
+
 CHIP = "motion"
 
 # HC-SR501: "initialization time about a minute, during which it may give 0 to 3 pulses".
@@ -18,17 +23,17 @@ _BOUNCE_MS = const(5)
 
 
 class Motion:
-    def __init__(self, pin, address: str, warm_ms: int = _WARM_MS):
+    def __init__(self, pin: Pin, address: str, warm_ms: int = _WARM_MS) -> None:
         self.pin = pin
         self._warm_ms = warm_ms
         self._powered_ms = time.ticks_ms()
         self.name = place(CHIP, address)
         self.edges: Edges | None = None
 
-    async def start(self):
+    async def start(self) -> None:
         """From now on the sensor warms up."""
 
-    async def measure(self):
+    async def measure(self) -> list[tuple[int, Ticks]] | None:
         """[(1 motion or 0 none, ticks_ms), …], changes and last how it is now; None while the
         sensor warms up.
         """

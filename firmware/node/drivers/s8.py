@@ -12,6 +12,11 @@ from micropython import const
 
 from drivers.uart_line import Line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import UART
+    from node_types import Buffer
+
 CHIP = "s8"
 
 _READ_HOLDING = const(3)
@@ -37,7 +42,7 @@ _FAULTS = const(
 )
 
 
-def crc16(data, end: int) -> int:
+def crc16(data: Buffer, end: int) -> int:
     """Modbus: polynomial 0xA001 reflected, initial 0xFFFF; FE 04 00 03 00 01 gives C5D5, sent as
     D5 C5.
     """
@@ -50,7 +55,7 @@ def crc16(data, end: int) -> int:
 
 
 class S8:
-    def __init__(self, uart, address: str = "uart"):
+    def __init__(self, uart: UART, address: str = "uart") -> None:
         self._line = Line(uart, CHIP, address, 13)
         self._request = bytearray(8)
         self._powered_ms = time.ticks_ms()
@@ -58,7 +63,7 @@ class S8:
         self.wanted_abc: bool | None = None
         self.abc: bool | None = None
 
-    async def _ask(self, function: int, register: int, value: int):
+    async def _ask(self, function: int, register: int, value: int) -> tuple[int, ...]:
         """Registers of a read (`value` is how many), or the echo of a write."""
         request = self._request
         struct.pack_into(">BBHH", request, 0, 0xFE, function, register, value)
@@ -81,7 +86,7 @@ class S8:
             raise self._line.error("answer to another question")
         return struct.unpack_from(">{}H".format(value), answer, 3)
 
-    async def start(self):
+    async def start(self) -> None:
         """Reads the period of automatic baseline correction, which proves that the chip is
         there, and changes it where it is not as wanted.
         """
@@ -92,7 +97,7 @@ class S8:
         self.abc = bool(hours)
         self._powered_ms = time.ticks_ms()
 
-    async def measure(self):
+    async def measure(self) -> tuple[int] | None:
         """(CO2 in ppm,), or None while the chip warms up."""
         status, _, _, co2_ppm = await self._ask(_READ_INPUT, _STATUS, 4)
         if time.ticks_diff(time.ticks_ms(), self._powered_ms) < _WARM_MS:
@@ -102,7 +107,7 @@ class S8:
                 raise self._line.error("status 0x{:02x}: {}".format(status, fault))
         return (co2_ppm,)
 
-    async def calibrate(self, target_ppm: int):
+    async def calibrate(self, target_ppm: int) -> None:
         """Background calibration: takes the air there is for 400 ppm. The chip knows no other
         target and does not tell the correction.
         """

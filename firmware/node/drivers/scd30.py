@@ -13,6 +13,10 @@ from micropython import const
 
 from drivers.sensirion import WordDevice
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import I2C
+
 CHIP = "scd30"
 
 _START = const(0x0010)  # The argument is the ambient pressure in mbar, 0 for none.
@@ -31,20 +35,20 @@ _SILENT_MAX_MS = const(15_000)
 
 
 class Scd30:
-    def __init__(self, i2c, address: int = 0x61):
+    def __init__(self, i2c: I2C, address: int = 0x61) -> None:
         self._device = WordDevice(i2c, CHIP, address, 6)
         self._started_ms = self._heard_ms = time.ticks_ms()
         self.name = self._device.name
         self.wanted_abc: bool | None = None
         self.abc: bool | None = None
 
-    async def _set(self, command: int, value: int):
+    async def _set(self, command: int, value: int) -> None:
         """Sets what the chip keeps without power, only where it differs: its memory wears."""
         if (await self._device.ask(command, _COMMAND_MS, 1))[0] != value:
             self._device.send(command, value)
             await asyncio.sleep_ms(_COMMAND_MS)
 
-    async def start(self):
+    async def start(self) -> int:
         """Reads the chip's firmware version, sets interval and automatic self-calibration, and
         starts measuring; the first value is there after some seconds.
         """
@@ -57,7 +61,7 @@ class Scd30:
         self._started_ms = self._heard_ms = time.ticks_ms()
         return version
 
-    async def measure(self):
+    async def measure(self) -> tuple[int, int, int] | None:
         """(CO2 in ppm, temperature in 0.01 °C, humidity in 0.1 %), or None when there is none
         that was not read before.
         """
@@ -76,7 +80,7 @@ class Scd30:
             return None
         return round(co2_ppm), round(temperature * 100), min(1000, round(humidity * 10))
 
-    async def calibrate(self, target_ppm: int):
+    async def calibrate(self, target_ppm: int) -> None:
         """Forced recalibration to the CO2 there is, after 2 minutes of measuring in it,
         which this holds to because the chip does not. The chip does not tell the correction.
         """

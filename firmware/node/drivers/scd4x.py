@@ -12,6 +12,10 @@ from micropython import const
 
 from drivers.sensirion import WordDevice, hundredths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import I2C
+
 CHIP = "scd4x"
 
 _START = const(0x21B1)
@@ -27,7 +31,9 @@ class Scd4x:
     just have got its power.
     """
 
-    def __init__(self, i2c, address: int = 0x62, single: bool = False, cold: bool = True):
+    def __init__(
+        self, i2c: I2C, address: int = 0x62, single: bool = False, cold: bool = True
+    ) -> None:
         self.device = WordDevice(i2c, CHIP, address, 3)
         self.name = self.device.name
         self.heard_ms = time.ticks_ms()
@@ -36,7 +42,7 @@ class Scd4x:
         self.wanted_abc: bool | None = None
         self.abc: bool | None = None
 
-    async def start(self):
+    async def start(self) -> int:
         """Proves that the chip is there, sets it up and starts it; its serial number."""
         return await seldom.load("drivers.scd4x_setup").start(self)
 
@@ -44,12 +50,12 @@ class Scd4x:
         """Forced recalibration to the CO2 there is; the correction made in ppm."""
         return await seldom.load("drivers.scd4x_calibration").calibrate(self, target_ppm)
 
-    def begin(self):
+    def begin(self) -> None:
         """Starts measuring periodically."""
         self.device.send(_START)
         self.heard_ms = time.ticks_ms()
 
-    async def measure(self):
+    async def measure(self) -> tuple[int, int, int] | None:
         """(CO2 in ppm, temperature in 0.01 °C, humidity in 0.1 %), the latest of the chip, or
         None when it has none that was not read before.
         """

@@ -7,6 +7,10 @@ import asyncio
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from drivers.scd4x import Scd4x
+
 _STOP = const(0x3F86)
 _RECALIBRATE = const(0x362F)
 # Table 9; one more for the tick a sleep may lose.
@@ -14,7 +18,7 @@ _STOP_MS = const(501)
 _RECALIBRATE_MS = const(401)
 
 
-async def calibrate(driver, target_ppm: int) -> int:
+async def calibrate(driver: Scd4x, target_ppm: int) -> int:
     """To the CO2 there is, after 3 minutes of measuring in it as the node does later, single shots
     included; the correction made in ppm. Measuring goes on afterwards, whatever came of it.
     """

@@ -7,6 +7,10 @@ import asyncio
 
 from micropython import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from drivers.scd4x import Scd4x
+
 _STOP = const(0x3F86)
 _SERIAL = const(0x3682)
 _SET_ABC = const(0x2416)
@@ -21,7 +25,7 @@ _PERSIST_MS = const(801)
 _SINGLE_SHOT_MS = const(5001)
 
 
-async def start(driver) -> int:
+async def start(driver: Scd4x) -> int:
     """Stops what may still run from before a reset, reads the serial number, sets automatic
     self-calibration (§3.7.2, kept by the chip) and starts periodic measurement, whose first
     value is there after 5 s. The serial number.
@@ -43,7 +47,7 @@ async def start(driver) -> int:
     return high << 32 | middle << 16 | low
 
 
-async def shoot(driver):
+async def shoot(driver: Scd4x) -> None:
     """Makes a single shot, which then is there to be read. The first after power-on is to be
     thrown away (§3.10), and so it is after a failure, which may have been a loss of power.
     """

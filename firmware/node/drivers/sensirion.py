@@ -7,8 +7,13 @@ import struct
 
 from drivers import SensorError, place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import I2C
+    from node_types import Buffer
 
-def crc8(data, start: int, end: int) -> int:
+
+def crc8(data: Buffer, start: int, end: int) -> int:
     """Polynomial 0x31, initial 0xFF: BE EF gives 92."""
     crc = 0xFF
     for index in range(start, end):
@@ -26,7 +31,7 @@ def hundredths(raw: int) -> int:
 class WordDevice:
     """Writes commands and reads checked words; every failure of the bus is a SensorError."""
 
-    def __init__(self, i2c, chip: str, address: int, words_max: int):
+    def __init__(self, i2c: I2C, chip: str, address: int, words_max: int) -> None:
         self._i2c = i2c
         self._command = bytearray(5)
         self._buffer = bytearray(3 * words_max)
@@ -37,7 +42,7 @@ class WordDevice:
     def error(self, cause: str) -> SensorError:
         return SensorError(self.chip, self.address, cause)
 
-    def write(self, command):
+    def write(self, command: Buffer) -> None:
         try:
             # A bus in software counts the bytes taken where one in hardware raises.
             if self._i2c.writeto(self.address, command) < len(command):
@@ -45,20 +50,20 @@ class WordDevice:
         except OSError as error:
             raise self.error("no acknowledgement ({})".format(error))
 
-    def send(self, command: int, argument=None):
+    def send(self, command: int, argument: int | None = None) -> None:
         """A 16-bit command and, where there is one, its argument with checksum."""
         out = self._command
         struct.pack_into(">HH", out, 0, command, argument or 0)
         out[4] = crc8(out, 2, 4)
         self.write(memoryview(out)[: 2 if argument is None else 5])
 
-    async def ask(self, command: int, wait_ms: int, words: int):
+    async def ask(self, command: int, wait_ms: int, words: int) -> tuple[int, ...]:
         """The words that answer a command after its time."""
         self.send(command)
         await asyncio.sleep_ms(wait_ms)
         return self.read(words)
 
-    def read(self, words: int):
+    def read(self, words: int) -> tuple[int, ...]:
         """A tuple of `words` words."""
         view = memoryview(self._buffer)[: 3 * words]
         try:

@@ -10,6 +10,10 @@ from micropython import const
 
 from drivers.sensirion import WordDevice, hundredths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import I2C
+
 CHIP = "sht3x"
 
 _MEASURE_HIGH = const(0x2400)  # Table 9
@@ -23,17 +27,17 @@ _COMMAND_MS = const(2)
 
 
 class Sht3x:
-    def __init__(self, i2c, address: int = 0x44):
+    def __init__(self, i2c: I2C, address: int = 0x44) -> None:
         self._device = WordDevice(i2c, CHIP, address, 2)
         self.name = self._device.name
 
-    async def start(self):
+    async def start(self) -> int:
         """Resets the chip and reads its status, which proves that it is there."""
         self._device.send(_RESET)
         await asyncio.sleep_ms(_RESET_MS)
         return (await self._device.ask(_STATUS, _COMMAND_MS, 1))[0]
 
-    async def measure(self):
+    async def measure(self) -> tuple[int, int]:
         """(temperature in 0.01 °C, relative humidity in 0.1 %): §4.13."""
         temperature, humidity = await self._device.ask(_MEASURE_HIGH, _MEASURE_MS, 2)
         return hundredths(temperature), (1_000 * humidity + 32_767) // 65_535

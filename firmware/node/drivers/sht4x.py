@@ -9,6 +9,10 @@ from micropython import const
 
 from drivers.sensirion import WordDevice, hundredths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import I2C
+
 CHIP = "sht4x"
 
 _MEASURE_HIGH = const(b"\xfd")
@@ -21,11 +25,11 @@ _COMMAND_MS = const(2)
 
 
 class Sht4x:
-    def __init__(self, i2c, address: int = 0x44):
+    def __init__(self, i2c: I2C, address: int = 0x44) -> None:
         self._device = WordDevice(i2c, CHIP, address, 2)
         self.name = self._device.name
 
-    async def start(self):
+    async def start(self) -> int:
         """Resets the chip and reads its serial number, which proves that it is there."""
         self._device.write(_RESET)
         await asyncio.sleep_ms(_COMMAND_MS)
@@ -34,7 +38,7 @@ class Sht4x:
         high, low = self._device.read(2)
         return high << 16 | low
 
-    async def measure(self):
+    async def measure(self) -> tuple[int, int]:
         """(temperature in 0.01 °C, relative humidity in 0.1 %), the latter within 0 to 100 %
         as the datasheet has it.
         """

