@@ -18,7 +18,7 @@ from clock import Anchors, Clock
 from diary import note
 from link import Link
 from micropython import const
-from outbox import Outbox, OutboxError
+from outbox import PAYLOAD_MAX, Outbox, OutboxError
 from release import FIRMWARE
 from sender import Sender
 from senml import encode, number
@@ -64,7 +64,8 @@ class App:
         # Kept, since in a heap full of small things there is no room for large ones later.
         self._pack = bytearray(_PACK_SIZE)
         self.node = machine.unique_id().hex()
-        self._boots, self._reset = seldom.run("startup", "count_start")
+        # `lost`: packs that the flash did not take, for presence.
+        self._boots, self._reset, self.lost = seldom.run("startup", "count_start")
         self.outbox = Outbox(_PACKS, settings.outbox_bytes, random_u32)
         self.clock = Clock(
             machine.RTC().memory,
@@ -88,7 +89,6 @@ class App:
         self.bus_lock = asyncio.Lock()
         self._cycle = 0
         self._sampled_ms = time.ticks_ms()
-        self._lost = 0
         self._started_s = int(time.time())
         # How the last update went, for presence.
         self.update: dict | None = None
@@ -126,7 +126,7 @@ class App:
     # -- sampling --------------------------------------------------------------------------
 
     async def sample(self):
-        """One round: what the sensors give becomes a pack in the outbox."""
+        """One round: what the sensors give goes to the outbox."""
         if self._cycle % self.settings.health_every == 0:
             async with self.bus_lock:
                 await self.sensors.find()
@@ -136,10 +136,8 @@ class App:
         if self.sensors.changed:
             self.sensors.changed = False
             self.session.changed()
-        readings.extend(self._health())
+        self._take(stamp, readings)
         self._cycle += 1
-        if readings:
-            self._take(stamp + b"".join(pack.encode_reading(*reading) for reading in readings))
         if self.light:
             # Once the readings are safe, and not beside a calibration, for which there is no room.
             async with self.bus_lock:
@@ -153,14 +151,17 @@ class App:
             if rtc_s == int(time.time()):
                 return stamp, rtc_s
 
-    def _take(self, payload: bytes):
+    def _take(self, stamp: bytes, readings: list):
+        """In one pack, or in several where doors changed often. What is not kept is counted."""
         try:
-            self.outbox.take(payload)
-        except OutboxError as error:
-            self._lost += 1
-            note("reading lost, {} so far: {}".format(self._lost, error))
-        else:
-            self.session.taken()
+            readings.extend(self._health())
+            for payload in pack.encode_packs(stamp, readings, PAYLOAD_MAX):
+                self.outbox.take(payload)
+        except (OutboxError, MemoryError) as error:
+            self.lost += 1
+            self.session.changed()
+            seldom.run("startup", "keep_lost", self.lost, error)
+        self.session.taken()
 
     def _health(self):
         health = []

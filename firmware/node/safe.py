@@ -79,6 +79,7 @@ class SafeApp:
         self.link = Link(settings, self.node, self.session)
         self.bus_lock = asyncio.Lock()
         self.update: dict | None = None
+        self.lost = seldom.run("startup", "lost_so_far")
 
     def _attempt(self, make):
         """What `make` gives; None where that fails, and be it a MemoryError: the link counts."""
@@ -121,6 +122,8 @@ class SafeApp:
         state = {"safe": self._level, "reset": "crashes"}
         if self.sensors:
             state["sensors"] = self.sensors.names
+        if self.lost:
+            state["lost"] = self.lost
         if self.update:
             state["update"] = self.update
         return state
@@ -129,18 +132,21 @@ class SafeApp:
         return await seldom.load("commands").carry_out(self, command)
 
     async def _sampling_loop(self):
+        if self.outbox:
+            from outbox import PAYLOAD_MAX
         while self.sensors and self.outbox:
             try:
                 await self.sensors.find()
                 stamp = self.clock.stamp()
                 async with self.bus_lock:
                     readings = await self.sensors.measure(int(time.time()))
-                if readings:
-                    payload = b"".join(pack.encode_reading(*reading) for reading in readings)
-                    self.outbox.take(stamp + payload)
-                    self.session.taken()
+                for payload in pack.encode_packs(stamp, readings, PAYLOAD_MAX):
+                    self.outbox.take(payload)
+                self.session.taken()
             except Exception as error:  # The task's outer edge: the link must not end with it.
                 note("safe: sample: defect", repr(error))
+                self.lost += 1
+                self.session.changed()
             await asyncio.sleep_ms(self.settings.interval_s * 1000)
 
     async def _watch(self):

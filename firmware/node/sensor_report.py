@@ -34,6 +34,8 @@ def describe_node(app, boots: int, reset: str) -> dict:
     state["boots"] = boots
     state["reset"] = reset
     state["uptime"] = app.uptime_s()
+    if app.lost:
+        state["lost"] = app.lost
     if app.update:
         state["update"] = app.update
     if app.link.rssi_dbm is not None:
