@@ -61,10 +61,10 @@ class _Portal:
 
     async def _answer(self, reader):
         """(status, sentence) for one request."""
-        method = (await reader.readline())[:5]
+        method = (await _line(reader))[:5]
         size = read = 0
         while True:
-            line = await reader.readline()
+            line = await _line(reader)
             read += len(line)
             if line in (b"\r\n", b"\n", b""):
                 break
@@ -89,6 +89,19 @@ class _Portal:
             return "400 Bad Request", "Rien n'est enregistré : {}.".format(error)
         self.done.set()
         return "200 OK", "Enregistré. L'appareil redémarre."
+
+
+async def _line(reader) -> bytes:
+    """`readline`, which would take in all that comes, with an end."""
+    line = bytearray()
+    while line[-1:] != b"\n":
+        byte = await reader.read(1)
+        line.extend(byte)
+        if not byte:
+            break
+        if len(line) > _REQUEST_MAX:
+            raise ValueError("a line of over {} bytes".format(_REQUEST_MAX))
+    return bytes(line)
 
 
 async def open_for_a_while(app):
