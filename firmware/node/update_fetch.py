@@ -145,9 +145,10 @@ async def _head(reader, expected: str) -> bytes:
         elif line[:14].lower() == b"content-range:":
             found = line[14:].strip()
     if status[:1] == b"5":
-        raise OSError("the server answers {}".format(status))
+        raise OSError("the server answers {!r}".format(status))
     if status != b"206" or found != expected.encode():
-        raise ValueError("the server answers {} with {}, not {}".format(status, found, expected))
+        told = "the server answers {!r} with {!r}, not {}"
+        raise ValueError(told.format(status, found, expected))
     return buffer
 
 
