@@ -155,7 +155,10 @@ class App:
         """In one pack, or in several where doors changed often. What is not kept is counted."""
         try:
             readings.extend(self._health())
-            for payload in pack.encode_packs(stamp, readings, PAYLOAD_MAX):
+            payload = stamp + b"".join(pack.encode_reading(*reading) for reading in readings)
+            if len(payload) > PAYLOAD_MAX:
+                seldom.run("pack_many", "take", self.outbox, stamp, readings)
+            elif readings:
                 self.outbox.take(payload)
         except (OutboxError, MemoryError) as error:
             self.lost += 1

@@ -47,19 +47,6 @@ def encode_reading(quantity: int, value: int, channel=None, offset_ms: int = 0) 
     return bytes(out)
 
 
-def encode_packs(head: bytes, readings, most: int):
-    """Yields the packs that hold `readings` (arguments of `encode_reading`), `most` bytes each."""
-    payload = head
-    for reading in readings:
-        piece = encode_reading(*reading)
-        if len(payload) + len(piece) > most:
-            yield payload
-            payload = head
-        payload += piece
-    if readings:
-        yield payload
-
-
 def decode_head(payload: bytes):
     """(seconds, milliseconds, epoch or None, where the readings begin)."""
     at = 5

@@ -11,7 +11,6 @@ import sys
 import time
 
 import machine
-import pack
 import seldom
 from clock import Anchors, Clock
 from diary import note
@@ -132,16 +131,13 @@ class SafeApp:
         return await seldom.load("commands").carry_out(self, command)
 
     async def _sampling_loop(self):
-        if self.outbox:
-            from outbox import PAYLOAD_MAX
         while self.sensors and self.outbox:
             try:
                 await self.sensors.find()
                 stamp = self.clock.stamp()
                 async with self.bus_lock:
                     readings = await self.sensors.measure(int(time.time()))
-                for payload in pack.encode_packs(stamp, readings, PAYLOAD_MAX):
-                    self.outbox.take(payload)
+                seldom.run("pack_many", "take", self.outbox, stamp, readings)
                 self.session.taken()
             except Exception as error:  # The task's outer edge: the link must not end with it.
                 note("safe: sample: defect", repr(error))

@@ -5,7 +5,8 @@ what this version does not know stops nothing.
 import json
 
 import pack
-from outbox import PAYLOAD_MAX, Outbox
+import pack_many
+from outbox import Outbox
 from sender import Sender
 from senml import encode
 
@@ -35,8 +36,7 @@ def what_no_one_pack_holds_goes_in_several():
     readings.extend((7, number % 2, "classe-du-haut-1", number * 100) for number in range(32))
     readings.append((2, 800, None, 0))
     box = Outbox("box", 65_536, lambda: 7)
-    for payload in pack.encode_packs(HEAD, readings, PAYLOAD_MAX):
-        box.take(payload)
+    pack_many.take(box, HEAD, readings)
     packs = _sent(box)
     assert len(packs) == 2, len(packs)
     assert {records[0]["bt"] for records in packs} == {1_780_000_000}
@@ -47,10 +47,11 @@ def what_no_one_pack_holds_goes_in_several():
     assert [record.get("t", 0) for record in records[1:33]] == [
         number / 10 if number else 0 for number in range(32)
     ]
-    assert list(pack.encode_packs(HEAD, [], PAYLOAD_MAX)) == []
-    assert list(pack.encode_packs(HEAD, readings[:1], PAYLOAD_MAX)) == [
-        HEAD + pack.encode_reading(0, 2_000)
-    ]
+    pack_many.take(box, HEAD, [])
+    assert box.held == 2
+    pack_many.take(box, HEAD, readings[:1])
+    (last,) = _sent(box)
+    assert last[0]["v"] == 20
 
 
 def a_quantity_of_a_newer_version_goes_out_by_its_number_and_stops_no_other():
