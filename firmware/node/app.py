@@ -18,7 +18,7 @@ from clock import Anchors, Clock
 from diary import note
 from link import Link
 from micropython import const
-from outbox import PAYLOAD_MAX, Outbox, OutboxError
+from outbox import Outbox, OutboxError
 from release import FIRMWARE
 from sender import Sender
 from senml import encode, number
@@ -155,15 +155,12 @@ class App:
         """In one pack, or in several where doors changed often. What is not kept is counted."""
         try:
             readings.extend(self._health())
-            payload = stamp + b"".join(pack.encode_reading(*reading) for reading in readings)
-            if len(payload) > PAYLOAD_MAX:
-                seldom.run("pack_many", "take", self.outbox, stamp, readings)
-            elif readings:
-                self.outbox.take(payload)
+            if readings:
+                pieces = (pack.encode_reading(*reading) for reading in readings)
+                self.outbox.take(stamp + b"".join(pieces))
         except (OutboxError, MemoryError) as error:
             self.lost += 1
-            self.session.changed()
-            seldom.run("startup", "keep_lost", self.lost, error)
+            seldom.run("pack_many", "take_again", self, stamp, readings, error)
         self.session.taken()
 
     def _health(self):

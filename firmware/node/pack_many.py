@@ -1,9 +1,10 @@
-"""A round that one pack does not hold, as where doors are slammed all day. Seldom needed: loaded for
-it and dropped.
+"""A round that one pack does not hold, as where doors are slammed all day, or that is not kept.
+Seldom needed: loaded for it and dropped.
 """
 
 import pack
-from outbox import PAYLOAD_MAX
+import seldom
+from outbox import PAYLOAD_MAX, OutboxError
 
 
 def take(box, head: bytes, readings):
@@ -19,3 +20,17 @@ def take(box, head: bytes, readings):
         payload += piece
     if readings:
         box.take(payload)
+
+
+def take_again(app, head: bytes, readings, error):
+    """After an `error` of the outbox: in several packs, or counted as lost, which it is already."""
+    size = len(head) + sum(len(pack.encode_reading(*reading)) for reading in readings)
+    if size > PAYLOAD_MAX:
+        try:
+            take(app.outbox, head, readings)
+            app.lost -= 1
+            return
+        except OutboxError as refused:
+            error = refused
+    app.session.changed()
+    seldom.run("startup", "keep_lost", app.lost, error)

@@ -6,7 +6,7 @@ import json
 
 import pack
 import pack_many
-from outbox import Outbox
+from outbox import Outbox, OutboxError
 from sender import Sender
 from senml import encode
 
@@ -52,6 +52,32 @@ def what_no_one_pack_holds_goes_in_several():
     pack_many.take(box, HEAD, readings[:1])
     (last,) = _sent(box)
     assert last[0]["v"] == 20
+
+
+class _App:
+    """What a round that was not kept looks at of the node."""
+
+    def __init__(self, box):
+        self.outbox = box
+        self.session = self
+        self.lost = 1
+        self.told = 0
+
+    def changed(self):
+        self.told += 1
+
+
+def only_what_is_not_kept_after_all_counts_as_lost():
+    box = Outbox("box", 65_536, lambda: 7)
+    app = _App(box)
+    door = [(7, number % 2, "classe-du-haut-1", number * 100) for number in range(32)]
+    pack_many.take_again(app, HEAD, door, OutboxError("too large"))
+    assert (app.lost, app.told, box.held) == (0, 0, 2)
+    app.lost = 1
+    pack_many.take_again(app, HEAD, door[:1], OutboxError("flash"))
+    assert (app.lost, app.told, box.held) == (1, 1, 2)
+    with open("lost") as file:
+        assert file.read() == "1"
 
 
 def a_quantity_of_a_newer_version_goes_out_by_its_number_and_stops_no_other():
