@@ -112,7 +112,7 @@ def _said(presence: Presence) -> Iterator[str]:
     if presence.firmware is not None:
         quoted = presence.firmware.replace("\\", "/").replace('"', "'").replace("\n", " ")
         yield f'firmware="{quoted}"'
-    for name in ("boots", "dropped", "rejected"):
+    for name in ("boots", "dropped", "rejected", "lost"):
         count = getattr(presence, name)
         if count is not None:
             yield f"{name}={count}i"

@@ -43,6 +43,7 @@ class NodeRow:
     lost_packs: int
     dropped_packs: int | None
     rejected_packs: int | None
+    refused_by_flash_packs: int | None
 
 
 def list_nodes(settings: Settings, at_ms: int) -> list[NodeRow]:
@@ -110,6 +111,7 @@ def _row(node: str, declared: Node | None, room: str | None, known: _Known) -> N
         lost_packs=lost,
         dropped_packs=presence.dropped if presence else None,
         rejected_packs=presence.rejected if presence else None,
+        refused_by_flash_packs=presence.lost if presence else None,
     )
 
 

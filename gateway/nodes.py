@@ -67,6 +67,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Packs that a full outbox has let go."""
     rejected: _Whole | None = None
     """Packs that were never receipted while later ones were."""
+    lost: _Whole | None = None
+    """Packs that its flash refused to take: measured, and nowhere to be had."""
     sensors: tuple[_Text, ...] = ()
     failing: tuple[_Text, ...] = ()
     asleep: bool = False
@@ -161,6 +163,10 @@ class NodeRegistry:
     def let_go(self) -> int:
         """How many packs the nodes count as dropped or rejected, all together."""
         return sum((p.dropped or 0) + (p.rejected or 0) for p in self._presences.values())
+
+    def lost(self) -> int:
+        """How many packs the nodes' flash did not take, all together."""
+        return sum(p.lost or 0 for p in self._presences.values())
 
     def all(self) -> list[Presence]:
         """Every presence, in no order."""

@@ -64,6 +64,7 @@ class PresenceDesk:
                 received_at_ms=delivery.received_at_ms,
             )
         self._heard(said)
+        _tell_lost(said, self._nodes.get(topic.node))
         presence = self._nodes.take(said, retained=delivery.retained)
         if presence.online:
             self._answer_in_turn(presence, retained=delivery.retained)
@@ -95,6 +96,18 @@ class PresenceDesk:
         payload = encode_receipt(self._clock_ms(), presence.hello, presence.log)
         self._session.publish(topic_of(presence.node, "receipts"), payload)
         self._answered(presence.node)
+
+
+def _tell_lost(said: Presence, known: Presence | None) -> None:
+    before = (known.lost or 0) if known else 0
+    lost = said.lost or 0
+    if lost > before:
+        _log.warning(
+            "%s could not keep %d packs (%d in all): its flash refused them, replace the board",
+            said.node,
+            lost - before,
+            lost,
+        )
 
 
 def _to_store(presence: Presence) -> PresenceToStore:

@@ -259,6 +259,7 @@ def _build(
         lambda: sum(said.online for said in nodes.all() if share.is_own(said.node)),
     )
     metrics.gauge("nodes_let_go_packs", "Packs that nodes dropped or rejected", nodes.let_go)
+    metrics.gauge("nodes_lost_packs", "Packs that nodes' flash did not take", nodes.lost)
     return _Parts(
         session=session,
         share=share,

@@ -22,6 +22,7 @@ PACKS: Final = "packs/"
 _ITS_OWN: Final = frozenset(
     {
         "boots",
+        "lost",
         "calibrated.json",
         "commands.json",
         "diary.old",

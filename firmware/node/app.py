@@ -72,7 +72,8 @@ class App:
         # Kept, since in a heap full of small things there is no room for large ones later.
         self._pack = bytearray(_PACK_SIZE)
         self.node = machine.unique_id().hex()
-        self._boots, self._reset = seldom.run("startup", "count_start")
+        # `lost`: packs that the flash did not take, for presence.
+        self._boots, self._reset, self.lost = seldom.run("startup", "count_start")
         self.outbox = Outbox(_PACKS, settings.outbox_bytes, random_u32)
         self.clock = Clock(
             machine.RTC().memory,
@@ -96,7 +97,6 @@ class App:
         self.bus_lock = asyncio.Lock()
         self._cycle = 0
         self._sampled_ms = time.ticks_ms()
-        self._lost = 0
         self._started_s = int(time.time())
         # How the last update went, for presence.
         self.update: Json | None = None
@@ -134,7 +134,7 @@ class App:
     # -- sampling --------------------------------------------------------------------------
 
     async def sample(self) -> None:
-        """One round: what the sensors give becomes a pack in the outbox."""
+        """One round: what the sensors give goes to the outbox."""
         if self._cycle % self.settings.health_every == 0:
             async with self.bus_lock:
                 await self.sensors.find()
@@ -144,10 +144,8 @@ class App:
         if self.sensors.changed:
             self.sensors.changed = False
             self.session.changed()
-        readings.extend(self._health())
+        self._take(stamp, readings)
         self._cycle += 1
-        if readings:
-            self._take(stamp + b"".join(pack.encode_reading(*reading) for reading in readings))
         if self.light:
             # Once the readings are safe, and not beside a calibration, for which there is no room.
             async with self.bus_lock:
@@ -161,14 +159,17 @@ class App:
             if rtc_s == int(time.time()):
                 return stamp, rtc_s
 
-    def _take(self, payload: bytes) -> None:
+    def _take(self, stamp: bytes, readings: list[Reading]) -> None:
+        """In one pack, or in several where doors changed often. What is not kept is counted."""
         try:
-            self.outbox.take(payload)
-        except OutboxError as error:
-            self._lost += 1
-            note("reading lost, {} so far: {}".format(self._lost, error))
-        else:
-            self.session.taken()
+            readings.extend(self._health())
+            if readings:
+                pieces = (pack.encode_reading(*reading) for reading in readings)
+                self.outbox.take(stamp + b"".join(pieces))
+        except (OutboxError, MemoryError) as error:
+            self.lost += 1
+            seldom.run("pack_many", "take_again", self, stamp, readings, error)
+        self.session.taken()
 
     def _health(self) -> list[Reading]:
         health: list[Reading] = []

@@ -137,11 +137,15 @@ class Outbox:
             except OSError as error:
                 failure = error
                 self.damaged = error.errno != _ENOSPC or self._tail_is_damaged()
+            except MemoryError:
+                # How far it got is not known: no number may be given twice.
+                self.damaged = True
+                raise
         raise OutboxError("flash refuses: {!r}".format(failure))
 
     def _append(self, payload: bytes) -> int:
         if self.damaged:
-            self._new_log()
+            seldom.run("outbox_mend", "end_log", self)
         # A segment stays a byte short of full: its end is a position, and must be its own.
         elif self._size + _RECORD_SIZE + len(payload) >= SEGMENT_SIZE or self._begun != self.format:
             self._new_segment(self.log, self.next)

@@ -1,4 +1,5 @@
-"""Finds the next whole record after a damaged one. Seldom needed: loaded for it and dropped.
+"""Finds the next whole record after a damaged one; ends a log. Seldom needed: loaded for it and
+dropped.
 
 A part of `outbox`, whose layouts it reads.
 """
@@ -40,3 +41,15 @@ def next_whole(box: Outbox, position: int) -> Record | None:
         if _crc(log, size, seq, payload) == crc:
             return position + at, seq, position + end, payload
     return None
+
+
+def end_log(box: Outbox) -> None:
+    """Begins a new log after a write that failed. What is whole on flash of it, though the flash
+    said no, counts: else the last pack of all would wait for the one after it.
+    """
+    record = box._peek(box._end()[0])
+    if record:
+        box._size = record[2] % _SEGMENT_SIZE
+        box._counts[-1] += 1
+        box.next += 1
+    box._new_log()

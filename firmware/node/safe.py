@@ -12,7 +12,6 @@ import sys
 import time
 
 import machine
-import pack
 import seldom
 from clock import Anchors, Clock
 from diary import note
@@ -92,6 +91,7 @@ class SafeApp:
         self.link = Link(settings, self.node, self.session)
         self.bus_lock = asyncio.Lock()
         self.update: Json | None = None
+        self.lost = seldom.run("startup", "lost_so_far")
 
     def _attempt(self, make: Callable[[], T]) -> T | None:
         """What `make` gives; None where that fails, and be it a MemoryError: the link counts."""
@@ -136,6 +136,8 @@ class SafeApp:
         state: Json = {"safe": self._level, "reset": "crashes"}
         if self.sensors:
             state["sensors"] = self.sensors.names
+        if self.lost:
+            state["lost"] = self.lost
         if self.update:
             state["update"] = self.update
         return state
@@ -150,12 +152,12 @@ class SafeApp:
                 stamp = self.clock.stamp()
                 async with self.bus_lock:
                     readings = await self.sensors.measure(int(time.time()))
-                if readings:
-                    payload = b"".join(pack.encode_reading(*reading) for reading in readings)
-                    self.outbox.take(stamp + payload)
-                    self.session.taken()
+                seldom.run("pack_many", "take", self.outbox, stamp, readings)
+                self.session.taken()
             except Exception as error:  # The task's outer edge: the link must not end with it.
                 note("safe: sample: defect", repr(error))
+                self.lost += 1
+                self.session.changed()
             await asyncio.sleep_ms(self.settings.interval_s * 1000)
 
     async def _watch(self) -> None:

@@ -42,7 +42,11 @@ def number(name: str) -> int:
 
 
 def entry(quantity: int) -> list[str]:
-    """[name, unit, decimals as text] of a quantity's number, [name] of a boolean."""
+    """[name, unit, decimals as text] of a quantity's number, [name] of a boolean. One of a newer
+    version goes out by its number, for the gateway's dead letters: it must stop no other.
+    """
+    if quantity >= QUANTITIES.count("|") - 1:
+        return ["quantity_{}".format(quantity), "1", "0"]
     at = 0
     for _ in range(quantity):
         at = QUANTITIES.index("|", at + 1)

@@ -40,6 +40,8 @@ def describe_node(app: App, boots: int, reset: str) -> Json:
     state["boots"] = boots
     state["reset"] = reset
     state["uptime"] = app.uptime_s()
+    if app.lost:
+        state["lost"] = app.lost
     if app.update:
         state["update"] = app.update
     if app.link.rssi_dbm is not None:

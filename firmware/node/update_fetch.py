@@ -34,8 +34,13 @@ async def run(app: AnyApp) -> None:
     """Carries the job on, from wherever it was: ends with a restart into `update_apply`, or with
     the reason why not.
     """
-    with open(JOB) as file:
-        job = json.loads(file.read())
+    try:
+        with open(JOB) as file:
+            job = json.loads(file.read())
+    except ValueError:
+        note("update: the job is damaged, and given up")
+        seldom.load("update_apply").forget()
+        return
     ended = seldom.load("slots").read().get("update")
     if ended and ended.get("id") == job["id"]:
         # Only tidying up was cut off; what was installed and came back must not go on.
@@ -138,15 +143,16 @@ async def _head(reader: asyncio.StreamReader, expected: str) -> bytes:
             continue
         buffer = rest
         if status is None:
-            status = line.split(b" ")[1].decode()
+            status = line.partition(b" ")[2][:3]
         elif not line:
             break
         elif line[:14].lower() == b"content-range:":
-            found = line[14:].strip().decode()
-    if status[0] == "5":
-        raise OSError("the server answers {}".format(status))
-    if status != "206" or found != expected:
-        raise ValueError("the server answers {} with {}, not {}".format(status, found, expected))
+            found = line[14:].strip()
+    if status[:1] == b"5":
+        raise OSError("the server answers {!r}".format(status))
+    if status != b"206" or found != expected.encode():
+        told = "the server answers {!r} with {!r}, not {}"
+        raise ValueError(told.format(status, found, expected))
     return buffer
 
 

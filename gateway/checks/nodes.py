@@ -14,7 +14,12 @@ _AHEAD_MS: Final = 300_000
 async def check(given: Given) -> Sequence[Finding]:
     """Nodes that hang in a room and have not measured for `silent_after_cadences` cadences."""
     rows = [row for row in list_nodes(given.settings, given.now_ms) if row.state != REMOVED]
-    return [*_placed(rows, given), *_strangers(rows), *_from_the_future(rows, given)]
+    return [
+        *_placed(rows, given),
+        *_strangers(rows),
+        *_from_the_future(rows, given),
+        *_not_kept(rows),
+    ]
 
 
 def _placed(rows: Sequence[NodeRow], given: Given) -> Sequence[Finding]:
@@ -40,6 +45,17 @@ def _named(rows: Sequence[NodeRow]) -> str:
     named = [f"{row.node} ({row.room})" for row in rows[:_MOST_NAMED]]
     more = len(rows) - _MOST_NAMED
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+
+
+def _not_kept(rows: Sequence[NodeRow]) -> Sequence[Finding]:
+    """What was measured and is nowhere: the flash of those nodes refused it."""
+    refused = [row for row in rows if row.refused_by_flash_packs]
+    if not refused:
+        return []
+    named = ", ".join(
+        f"{row.node} ({row.refused_by_flash_packs} packs)" for row in refused[:_MOST_NAMED]
+    )
+    return [warning(f"the flash of nodes refused readings: {named}", "replace those boards")]
 
 
 def _strangers(rows: Sequence[NodeRow]) -> Sequence[Finding]:

@@ -35,7 +35,7 @@ def command(
     Heard is when it last said anything, a presence or readings. Missing packs are numbers that a
     node gave and that have not arrived yet; lost packs are those that it says it let go. Dropped
     and rejected packs are what the node itself counts: let go by a full outbox, and set aside
-    because they were never receipted.
+    because they were never receipted. Those that its flash refused were measured and not kept.
     """
     rows = [
         row
@@ -64,6 +64,8 @@ def _line(row: NodeRow) -> str:
         gaps = f"  missing {row.missing_packs}, lost {row.lost_packs}"
     if row.dropped_packs or row.rejected_packs:
         gaps += f"  dropped {row.dropped_packs or 0}, rejected {row.rejected_packs or 0}"
+    if row.refused_by_flash_packs:
+        gaps += f"  flash refused {row.refused_by_flash_packs}"
     battery = "-" if row.battery_v is None else f"{row.battery_v:.2f} V"
     place = row.room or ("-" if row.state == REMOVED else "to be placed")
     cells = (row.node, place, row.state, battery, row.firmware or "-")

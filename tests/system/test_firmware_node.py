@@ -397,6 +397,34 @@ async def test_without_wifi_readings_wait(gateway: Gateway, board: VirtualBoard)
     assert gateway.numbers()[:4] == [1, 2, 3, 4]
 
 
+async def test_readings_that_the_flash_refuses_are_counted_in_presence(
+    gateway: Gateway, board: VirtualBoard
+) -> None:
+    await board.start()
+    await eventually(lambda: len(gateway.packs) > 2)
+    packs = board.flash / "packs"
+    newest = max(path for path in packs.iterdir() if path.name.isdigit())
+    following = packs / f"{int(newest.name) + 1:08}"
+    # Neither the segment nor the next one can be written: folders stand in their places.
+    newest.rename(packs / "aside")
+    newest.mkdir()
+    following.mkdir()
+    await eventually(lambda: gateway.presences[-1].get("lost", 0) >= 2)
+    newest.rmdir()
+    following.rmdir()
+    (packs / "aside").rename(newest)
+    # What is taken after that is another log, and the count lasts.
+    log = json.loads(gateway.packs[-1])[0]["blog"]
+    await eventually(lambda: json.loads(gateway.packs[-1])[0]["blog"] != log)
+    lost = gateway.presences[-1]["lost"]
+    await board.kill()
+    gateway.presences.clear()
+    await board.start()
+    await eventually(lambda: any(presence["online"] for presence in gateway.presences))
+    said = next(presence for presence in gateway.presences if presence["online"])
+    assert said["lost"] >= lost
+
+
 async def test_where_the_gateway_does_not_tell_the_time_ntp_does(
     gateway: Gateway, mosquitto: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ FORGETS_ON_PUBACK = (
 )
 DROPS_ITS_OUTBOX_ON_RESTART = (
     "app.py",
-    "    def __init__(self):\n",
+    "    def __init__(self) -> None:\n",
     """        if "packs" in os.listdir():
             for name in os.listdir("packs"):
                 os.remove("packs/" + name)
@@ -33,7 +33,7 @@ DROPS_ITS_OUTBOX_ON_RESTART = (
 )
 TAKES_NOTHING_WITHOUT_A_LINK = (
     "app.py",
-    "    def _take(self, payload: bytes):\n",
+    "    def _take(self, stamp: bytes, readings: list[Reading]) -> None:\n",
     """        if not self.link.client:
             return
 """,

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import aiohttp
 import paho.mqtt.client as mqtt
 import pytest
 
+from gateway.checks import nodes
+from gateway.checks.finding import Given
+from gateway.settings import load_settings
+from ingest.estate.model import Estate
 from ingest.topics import base_name_of, topic_of
 from tests.gateway import Gateway
 from tests.servers import eventually, mosquitto_server, running
@@ -133,6 +138,44 @@ async def test_a_node_that_spoke_is_placed_moved_and_removed(town):
     assert town.nodes() == []
     assert [row["state"] for row in town.nodes("--removed")] == ["removed"]
     assert "nothing was changed" in town.preau("node", "remove", NODE)
+
+
+async def test_what_a_nodes_flash_refused_is_told_everywhere(town):
+    await eventually(town.gateway.is_well)
+
+    async def told() -> int:
+        known = (await town.gateway.get("/api/v1/nodes"))["nodes"]
+        return known[0]["refused_by_flash_packs"] if known else -1
+
+    said = {"online": True, "hello": "9f31", "firmware": "1.2.0", "dropped": 0, "rejected": 0}
+    town.publish("presence", said)
+    await eventually(lambda: _is(told, 0))
+    for lost in (2, 2, 5):
+        town.publish("presence", said | {"lost": lost})
+        await eventually(lambda lost=lost: _is(told, lost))
+    # What it last said stays when it goes.
+    town.publish("presence", {"online": False, "hello": "9f31"})
+    await eventually(lambda: town.nodes()[0]["state"] == "offline")
+
+    assert town.nodes()[0]["refused_by_flash_packs"] == 5
+    assert "flash refused 5" in town.preau("node", "list")
+    warnings = [line for line in town.gateway.log.read_text().splitlines() if "could not" in line]
+    assert [line.partition("could not ")[2].partition(":")[0] for line in warnings] == [
+        "keep 2 packs (2 in all)",
+        "keep 3 packs (5 in all)",
+    ]
+    assert all("WARNING" in line.upper() and NODE in line for line in warnings), warnings
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"{town.gateway.url}/metrics") as answer,
+    ):
+        assert "preau_nodes_lost_packs 5.0" in await answer.text()
+    found = await nodes.check(Given(load_settings(town.settings), Estate(), 0, is_running=True))
+    assert f"the flash of nodes refused readings: {NODE} (5 packs)" in [one.text for one in found]
+
+
+async def _is(told: Callable[[], Awaitable[int]], lost: int) -> bool:
+    return await told() == lost
 
 
 def test_a_name_that_is_nearly_right_costs_one_line_and_changes_nothing(town):

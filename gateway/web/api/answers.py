@@ -140,6 +140,8 @@ class NodeAnswer(Answer):
     firmware: str | None
     board: str | None
     boots: int | None
+    refused_by_flash_packs: int
+    """How many packs it measured and its flash did not take, as it says."""
     safe_mode: bool
     """Whether repeated crashes have left it with link and updates only."""
     update: UpdateAnswer | None

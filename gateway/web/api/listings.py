@@ -159,6 +159,7 @@ def _node(node: str, context: WebContext) -> NodeAnswer:
         firmware=said.firmware if said else None,
         board=said.board if said else None,
         boots=said.boots if said else None,
+        refused_by_flash_packs=(said.lost or 0) if said else 0,
         safe_mode=bool(said and said.safe),
         update=_update(said.update) if said and said.update else None,
         settings=said.settings if said else None,

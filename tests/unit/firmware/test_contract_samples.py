@@ -48,6 +48,20 @@ def test_the_gateway_reads_from_a_sample_what_the_node_measured(sample: Path) ->
     ]
 
 
+def test_what_only_a_newer_node_knows_is_kept_by_the_gateway_and_the_rest_stored(
+    program: Program, tmp_path: Path
+) -> None:
+    """As after an update that went back, before the gateway knows the quantity either."""
+    check = "a_quantity_of_a_newer_version_goes_out_by_its_number_and_stops_no_other"
+    sent = run_micropython(program, tmp_path, CHECKS / "run.py", "check_pack", check)
+    pack = decode_pack(sent.encode(), "3c71bf4a2b10", 1_780_000_000_000)
+    assert [(reading.quantity, reading.value) for reading in pack.readings] == [
+        ("temperature", 19.43)
+    ]
+    assert [record.reason for record in pack.rejected] == ["unknown_quantity"] * 2
+    assert [json.loads(record.content)[0]["v"] for record in pack.rejected] == [-17, 5]
+
+
 def test_node_and_gateway_share_one_catalogue() -> None:
     scope: dict[str, str] = {}
     source = (SOURCES / "senml.py").read_text()

@@ -77,6 +77,8 @@ def run(program: Program, folder: Path) -> Callable[[str], str]:
         "a_cut_link_goes_on_where_it_was",
         "a_rolled_back_version_is_not_installed_again_by_itself",
         "what_is_cut_off_again_and_again_is_given_up",
+        "what_is_no_http_is_refused_and_told",
+        "a_job_that_is_damaged_is_given_up",
     ],
 )
 def test_updates(run: Callable[[str], str], check: str) -> None:

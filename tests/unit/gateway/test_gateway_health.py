@@ -1,5 +1,7 @@
 """What is written of nodes to InfluxDB: those in service, silent ones too."""
 
+from collections.abc import Iterable
+
 from gateway.gateway_health import GatewayHealth
 from gateway.metrics import Metrics
 from gateway.nodes import NodeRegistry, Presence
@@ -12,23 +14,37 @@ NOW_MS = 1_796_000_000_000
 NODES = ["3c71bf4a2b10", "3c71bf4a2b11", "3c71bf4a2b12"]
 
 
-def written_of(estate: Estate, heard: dict[str, int]) -> list[str]:
-    """The nodes of which there is a line."""
+def written(estate: Estate, presences: Iterable[Presence]) -> list[str]:
+    """All lines."""
     metrics = Metrics()
     metrics.gauge("store_room_bytes", "", lambda: 1e9)
     health = GatewayHealth(
         estate=lambda: estate,
         placements=lambda: Placements.of(estate),
         latest=LatestReadings(),
-        nodes=NodeRegistry(
-            Presence(node=node, online=False, received_at_ms=at_ms) for node, at_ms in heard.items()
-        ),
+        nodes=NodeRegistry(presences),
         metrics=metrics,
         forwarders=[],
         gateway="passerelle",
     )
-    lines = [line.decode() for line in health.lines(NOW_MS)]
+    return [line.decode() for line in health.lines(NOW_MS)]
+
+
+def written_of(estate: Estate, heard: dict[str, int]) -> list[str]:
+    """The nodes of which there is a line."""
+    lines = written(
+        estate,
+        (Presence(node=node, online=False, received_at_ms=at_ms) for node, at_ms in heard.items()),
+    )
     return [node for node in NODES if any(f"node={node}," in line for line in lines)]
+
+
+def test_all_that_a_node_counts_goes_along(tmp_path):
+    file = tmp_path / "estate.toml"
+    file.write_text(f'[[node]]\nid = "{NODES[0]}"\n')
+    said = Presence(node=NODES[0], online=True, boots=3, dropped=1, rejected=2, lost=4)
+    [line] = [line for line in written(load_estate(file), [said]) if NODES[0] in line]
+    assert "boots=3i,dropped=1i,rejected=2i,lost=4i" in line
 
 
 def test_a_node_out_of_service_is_not_silent_but_gone_until_it_speaks_again(tmp_path):

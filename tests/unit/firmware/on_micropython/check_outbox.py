@@ -1,5 +1,6 @@
 import os
 
+import outbox
 import pack
 from outbox import PAYLOAD_MAX, SEGMENT_SIZE, Outbox, OutboxError
 from presence import older_logs
@@ -310,3 +311,39 @@ def a_log_that_ended_is_told_apart_until_nothing_of_it_is_held():
     for position in fetched[:3]:
         box.settle(position)
     assert older_logs(box) == set()
+
+
+class _NoRoom:
+    """A file that is written, and after which there is no room in the heap."""
+
+    def __init__(self, path, mode):
+        self._file = open(path, mode)  # noqa: SIM115 - it is the context manager
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self._file.close()
+
+    def write(self, data):
+        self._file.write(data)
+        raise MemoryError("heap")
+
+
+def a_heap_that_is_full_while_writing_gives_no_number_twice():
+    box = _opened()
+    box.take(_payload(1))
+    outbox.open = _NoRoom
+    try:
+        box.take(_payload(2))
+        raise AssertionError("taken")
+    except MemoryError:
+        pass
+    finally:
+        del outbox.open
+    log = box.log
+    box.take(_payload(3))
+    found = _everything(box)
+    assert found[0] == (log, 1, _payload(1)) and found[-1] == (box.log, 1, _payload(3)), found
+    assert len({entry[:2] for entry in found}) == len(found)
+    assert _everything(_opened()) == found

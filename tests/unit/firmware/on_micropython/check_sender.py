@@ -55,6 +55,14 @@ def a_new_session_starts_again_at_once():
     assert _due(sender, 121) == [] and _due(sender, 122) == [1, 2, 3]
 
 
+def what_is_receipted_stays_so_after_a_restart():
+    _, sender, log = _filled(3)
+    _due(sender, 0)
+    sender.receipt(log, [[1, 2]])
+    box = Outbox("box", 64 * 1024, _draw)
+    assert box.held == 1 and _due(Sender(box, _encode), 0) == [3]
+
+
 def only_its_own_log_settles_a_pack():
     box, sender, log = _filled(3)
     _due(sender, 0)

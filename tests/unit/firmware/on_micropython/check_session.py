@@ -10,7 +10,7 @@ import sys
 import commands
 import seldom
 from clock import Anchors, Clock
-from diary import last_lines
+from diary import last_lines, note
 from outbox import Outbox
 from sender import Sender
 from session import Session
@@ -220,4 +220,11 @@ def the_log_tells_after_a_restart_what_came_before():
         diary.note("line", number)
     lines = diary.last_lines()
     assert lines[-2:] == ["line 398", "line 399"] and len(lines) == 16
-    assert os.stat("diary.txt")[6] + os.stat("diary.old")[6] <= 2 * 2048 + 200
+
+
+def the_log_never_takes_more_than_two_files_of_2_kib_and_a_line():
+    for number in range(1_000):
+        note("line", number, "x" * 200)
+        held = [name for name in os.listdir() if name.startswith("diary")]
+        assert sum(os.stat(name)[6] for name in held) <= 2 * (2048 + 101), number
+    assert last_lines()[-1].startswith("line 999 x")

@@ -43,6 +43,7 @@ class _Server:
 
     def __init__(self, content, broken=0):
         self.content = content
+        self.answer = b""
         self.broken = broken
         self.requests = self.sent = 0
 
@@ -61,7 +62,8 @@ class _Server:
             self.broken -= 1
             body = body[: len(body) // 3]
         self.sent += len(body)
-        self.reader._data = head.format(start, end, len(self.content)).encode() + body
+        head = head.format(start, end, len(self.content)).encode()
+        self.reader._data = self.answer or head + body
 
     async def drain(self):
         pass
@@ -306,6 +308,49 @@ def a_cut_link_goes_on_where_it_was():
     # No byte was asked for twice.
     assert server.requests > 4 and server.sent == len(second), (server.requests, server.sent)
     _unmounted()
+
+
+def what_is_no_http_is_refused_and_told():
+    first, second = _read("A"), _read("B")
+    for answer in (
+        b"\x00\xff\x00\xff\r\n\r\n",
+        b"\r\n\r\n",
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 \xff\xff\xff no\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n<html>a portal's page</html>",
+        b"x" * 5000,
+        b"HTTP/1.1 206 x\r\n" + b"a: b\r\n" * 1000,
+    ):
+        flash = Flash(BLOCKS, _world(first, first))
+        server = _Server(second)
+        server.answer = answer
+        _serve(server)
+        _mounted(flash)
+        _started()
+        app = _App(Outbox("packs", OUTBOX_BYTES, lambda: 9))
+        update.offer(app, _command(second))
+        assert _carried_on(app) == (["app", "app"], "a"), answer
+        told = slots.read()["update"]
+        assert told["state"] == "refused" and told["error"], (answer, told)
+        assert not [name for name in os.listdir() if name.startswith("update")], os.listdir()
+        _unmounted()
+        flash = None
+        gc.collect()
+
+
+def a_job_that_is_damaged_is_given_up():
+    first = _read("A")
+    for content in (b"", b"{", b"\xff\x00", b'{"id": "c1"'):
+        flash = Flash(BLOCKS, _world(first, first))
+        _mounted(flash)
+        _write("update.json", content)
+        _write("update.part", b"of it")
+        _started()
+        asyncio.run(update_fetch.run(_App(None)))
+        assert not [name for name in os.listdir() if name.startswith("update")], content
+        _unmounted()
+        flash = None
+        gc.collect()
 
 
 def what_is_wrong_with_a_bundle_is_told_before_a_byte_of_it_is_used():
