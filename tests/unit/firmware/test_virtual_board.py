@@ -7,7 +7,7 @@ import pytest
 
 from simulators.board.access_point import ADDRESS, OPEN, WPA2, AccessPoint
 from simulators.board.bus import Wire
-from simulators.board.program import Program, find_compiler
+from simulators.board.program import HEAP, HEAP_WITH_PINS, Program, find_compiler
 from tests.unit.firmware.conftest import Drive
 from tests.unit.firmware.micropython import run_micropython
 from tests.unit.firmware.sizes import loaded_together, sizes
@@ -85,6 +85,9 @@ async def test_what_stands_in_for_the_chips_modules_takes_little_of_the_heap(run
     assert int(plain) <= 8704
     # Pins that interrupt are the program's own.
     assert int(with_wires) - int(plain) <= 4 * 1024
+    # A board with pins has a larger heap: what is left of it to the program is 96 KiB at most.
+    assert HEAP == "96k"
+    assert int(HEAP_WITH_PINS.removesuffix("k")) * 1024 - int(with_wires) <= 96 * 1024, with_wires
 
 
 async def test_an_access_point_refuses_what_the_chip_refuses(run: Drive, wire: Wire) -> None:
