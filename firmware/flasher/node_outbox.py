@@ -5,7 +5,10 @@ Run as a program of its own, in a folder that holds a copy of the node's `packs`
 standard input what has been receipted and writes packs to standard output, as JSON.
 """
 
+import __future__
+
 import importlib
+import importlib.machinery
 import json
 import os
 import sys
@@ -16,10 +19,25 @@ from typing import Any, Final
 _PACKS: Final = "packs"
 
 
+class _NodeModules(importlib.machinery.SourceFileLoader):
+    """Loads a module as MicroPython would: what its annotations name need not be there. Compiled
+    anew, since what another run has cached may be compiled otherwise.
+    """
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        path = self.get_filename(fullname)
+        flags = __future__.annotations.compiler_flag
+        code: types.CodeType
+        code = compile(self.get_data(path), path, "exec", flags=flags, dont_inherit=True)
+        return code
+
+
 def main() -> None:
     """`node_outbox.py SOURCES NODE OUTBOX_BYTES waiting|settle`."""
     _, sources, node, size, verb = sys.argv
     _be_micropython()
+    finder: Any = importlib.machinery.FileFinder(sources, (_NodeModules, [".py"]))
+    sys.path_importer_cache[sources] = finder
     sys.path.insert(0, sources)
     outbox = importlib.import_module("outbox").Outbox(_PACKS, int(size), _random_u32)
     if verb == "settle":
