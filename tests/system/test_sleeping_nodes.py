@@ -57,6 +57,8 @@ async def typed(gateway: Gateway, *arguments: str) -> AsyncIterator[Typed]:
         settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        # Whoever runs the tests in the background may have it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     command = Typed(process)
     reading = asyncio.create_task(command.read())
