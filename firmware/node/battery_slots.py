@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FETCH_MAX_MS = const(100_000)
 _CONNECT_S = const(60)
+_GOODBYE_MS = const(1_000)
 
 
 async def begin(app: App) -> None:
@@ -25,17 +26,21 @@ async def begin(app: App) -> None:
         return
     app.watchdog.feed()
     attempt = asyncio.create_task(app.link.attempt())
-    # There is no room for beginning a session and for what fetches at once.
     for _ in range(_CONNECT_S):
         if app.session.served or attempt.done():
             break
         await asyncio.sleep_ms(1000)
+    # The network stays. For a session and for what fetches there is no room at once.
+    attempt.cancel()
+    try:
+        await asyncio.wait_for_ms(attempt, _GOODBYE_MS)
+    except (asyncio.CancelledError, asyncio.TimeoutError):
+        pass
     app.watchdog.feed()
     try:
         await asyncio.wait_for_ms(seldom.load("update_fetch").run(app), _FETCH_MAX_MS)
     except asyncio.TimeoutError:
         pass  # The part that is there stays.
-    attempt.cancel()
     app.watchdog.feed()
 
 
