@@ -103,6 +103,6 @@ async def test_in_safe_mode_its_set_up_network_opens_where_nothing_is_configured
             await eventually(lambda: gateway.packs, 90)
             await eventually(lambda: gateway.presences[-1].get("safe"))
             await eventually(lambda: without_a_gap(gateway.numbers()), 60)
-        assert not said(board, "defect")
+        assert not said(board, "defect"), "\n".join(board.output)
     finally:
         gateway.close()
