@@ -58,10 +58,6 @@ def random_u32() -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
-def _begin_epoch() -> tuple[int, int]:
-    return seldom.run("rtc_start", "begin")
-
-
 class App:
     # On batteries; while an update is fetched.
     watchdog: machine.WDT
@@ -79,7 +75,7 @@ class App:
             machine.RTC().memory,
             Anchors(_PACKS + "/anchors", self.outbox),
             random_u32,
-            _begin_epoch,
+            self._begin_epoch,
             settings.life == "battery",
         )
         self.sensors = Sensors(settings)
@@ -111,6 +107,9 @@ class App:
             if size <= len(self._pack):
                 return memoryview(self._pack)[:size]
             self._pack = bytearray(size)
+
+    def _begin_epoch(self) -> tuple[int, int]:
+        return seldom.run("rtc_start", "begin", self.outbox)
 
     def _describe(self) -> Json:
         return seldom.run("sensor_report", "describe_node", self, self._boots, self._reset)

@@ -152,6 +152,8 @@ class Clock:
             self._stamped_s = -1
             if self._begin:
                 self._base, self._latest_s = self._begin()
+                # Random: two power-ons must hardly ever give one second the same milliseconds.
+                self._twice = self.epoch % 999
             rtc_s = int(time.time()) - self._base
         self._last_s = rtc_s
         self._save()

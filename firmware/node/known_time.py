@@ -48,7 +48,9 @@ def set_clock(clock: Clock, unix_s: object) -> bool:
     if not clock._sleeps and clock._offset and abs(drift_s) <= 1:
         return True
     if not clock._offset or (clock._sleeps and not clock._fixed):
-        ms = clock._next_ms() if unix_s <= clock._latest_s else 0
+        # What is dated by it may be as old as this power-on, and that as the last pack before it.
+        oldest_s = unix_s if clock._offset else offset
+        ms = clock._next_ms() if oldest_s <= clock._latest_s else 0
         clock._anchors.add(clock.epoch, rtc_s, unix_s, ms)
     clock._latest_s = max(clock._latest_s, unix_s)
     clock._offset = offset

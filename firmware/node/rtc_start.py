@@ -3,12 +3,18 @@
 The RTC starts there after a loss of power, so that certificates that began since are valid. No
 reading is ever dated by it. Needed once a power-on: dropped after that.
 """
+# ruff: noqa: SLF001 - a part of `outbox` is here, for the heap's sake
 
 import sys
 import time
 
 import machine
+import pack
 from micropython import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from outbox import Outbox
 
 _FILE = "known_time"
 _EPOCH_2000 = const(946_684_800)
@@ -35,9 +41,25 @@ def _built_s() -> int:
         return 0
 
 
-def begin() -> tuple[int, int]:
-    """Sets the RTC to no earlier than must be; what it shows then, and the last known time."""
-    last = _last()
+def _last_dated(box: Outbox) -> int:
+    """Unix seconds of the last pack on flash, 0 where it tells none."""
+    for segment in (box.newest, box.newest - 1):
+        if segment < box.oldest:
+            break
+        position, last = box._start(segment), None
+        while record := box._peek(position):
+            position, last = record[2], record[3]
+        if last:
+            seconds, _, epoch, _ = pack.decode_head(last)
+            return 0 if epoch is not None else seconds
+    return 0
+
+
+def begin(box: Outbox) -> tuple[int, int]:
+    """Sets the RTC to no earlier than must be; what it shows then, and the last time that is known
+    to have been.
+    """
+    last = max(_last(), _last_dated(box))
     floor_s = max(_built_s(), last - _EPOCH_2000)
     if int(time.time()) < floor_s:
         year, month, day, hour, minute, second = time.gmtime(floor_s)[:6]

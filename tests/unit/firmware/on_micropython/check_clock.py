@@ -3,7 +3,9 @@ import os
 
 import clock as clock_module
 import pack
+import rtc_start
 from clock import Anchors, Clock
+from outbox import Outbox
 from senml import encode
 
 UNIX = 1_763_800_000
@@ -270,6 +272,39 @@ def one_ntp_answer_that_is_wrong_is_overruled_by_the_gateway():
     assert clock.now() == UNIX + 60
     # What was given a time keeps it; what follows has the right one.
     assert _dates(clock, [before, clock.stamp()]) == [(UNIX + 3600, 1), (UNIX + 60, 2)]
+
+
+def no_reading_gets_the_time_of_one_before_a_loss_of_power():
+    """The answer with the time is under way for a second or two, power is back at once, and what
+    was dated before is forgotten with RTC memory: it is in the last pack on flash.
+    """
+    box = Outbox("packs", 16 * 4096, _draw)
+
+    def powered():
+        clock_module.time = Time(0)
+        anchors = Anchors("packs/anchors", box)
+        # Epochs are far apart, as random ones are: they tell the milliseconds.
+        return Clock(Memory(), anchors, lambda: 100 * _draw(), lambda: (0, rtc_start.begin(box)[1]))
+
+    def taken(clock, seconds):
+        heads = []
+        for _ in range(seconds):
+            heads.append(clock.stamp())
+            box.take(heads[-1] + _READING)
+            clock_module.time.seconds += 1
+        return heads
+
+    clock = powered()
+    assert clock.set(UNIX)
+    heads = taken(clock, 5)
+    assert rtc_start.begin(box)[1] == UNIX + 4
+    for late_s in (0, 3, 3, 2):
+        clock = powered()
+        unknown = taken(clock, 2)
+        assert clock.set(UNIX + 5 - late_s)
+        heads += unknown + taken(clock, 3)
+    dates = _dates(clock, heads)
+    assert len(set(dates)) == len(heads) == 25, dates
 
 
 # -- a node that sleeps ----------------------------------------------------------------------------
