@@ -15,8 +15,8 @@ from firmware.flasher.bundle import build_bundle
 from simulators.board.board import VirtualBoard
 from simulators.board.program import Program, prepare_program
 from tests.bench.figures import Figure, as_json, show
+from tests.node_peer import NODE, Gateway
 from tests.servers import eventually, mosquitto_server, running
-from tests.system.test_firmware_node import NODE, Gateway
 from tests.unit.firmware.micropython import run_micropython
 from tests.unit.firmware.sizes import loaded_together, sizes
 

@@ -15,6 +15,7 @@ from simulators.board.board import VirtualBoard
 from simulators.board.chips import Chips
 from simulators.board.scd4x import Scd4x
 from tests.gateway import Gateway as RealGateway
+from tests.node_peer import NODE, Gateway
 from tests.servers import Server, eventually, require_micropython, running
 from tests.setup_network import (
     BUTTON,
@@ -29,7 +30,6 @@ from tests.setup_network import (
     setup_board,
     without_a_gap,
 )
-from tests.system.test_firmware_node import NODE, Gateway
 
 
 @pytest.fixture

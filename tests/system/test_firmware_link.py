@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from simulators.board.board import VirtualBoard
+from tests.node_peer import NODE, Gateway
 from tests.servers import Server, eventually, free_port, mosquitto_server, require_micropython
 from tests.setup_network import without_a_gap
-from tests.system.test_firmware_node import NODE, Gateway
 
 
 @pytest.fixture

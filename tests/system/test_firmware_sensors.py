@@ -13,8 +13,8 @@ from simulators.board.chips import Chips
 from simulators.board.onewire import Ds18b20, OneWireBus
 from simulators.board.s8 import S8
 from simulators.board.scd4x import Scd4x
+from tests.node_peer import NODE, Gateway, heap_free
 from tests.servers import Server, eventually, free_port, require_micropython
-from tests.system.test_firmware_node import NODE, Gateway, heap_free
 
 DOOR, PIR, LEDS, WIRE = 25, 26, 27, 4
 

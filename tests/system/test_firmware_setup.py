@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from simulators.board.board import VirtualBoard
+from tests.node_peer import Gateway
 from tests.servers import Server, eventually
 from tests.setup_network import CODE, ask, config_of, is_clean, opened, setup_board
-from tests.system.test_firmware_node import Gateway
 
 
 @pytest.fixture

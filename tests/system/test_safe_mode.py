@@ -11,6 +11,7 @@ import pytest
 from firmware.flasher.bundle import build_bundle, flash_files
 from gateway.firmware.shelf import Shelf
 from simulators.board.board import VirtualBoard
+from tests.node_peer import Gateway
 from tests.secure_town import NODE, SecureTown, secure_town
 from tests.servers import Server, eventually
 from tests.setup_network import (
@@ -22,7 +23,6 @@ from tests.setup_network import (
     setup_board,
     without_a_gap,
 )
-from tests.system.test_firmware_node import Gateway
 from tests.system.test_update import CRASH, sources_of
 
 # Six crashes, each with its pause, come before anything else.

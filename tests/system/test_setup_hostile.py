@@ -13,6 +13,7 @@ import pytest
 from firmware.flasher.bundle import build_bundle, flash_files
 from simulators.board.access_point import ADDRESS
 from simulators.board.board import VirtualBoard
+from tests.node_peer import Gateway
 from tests.servers import Server, eventually
 from tests.setup_network import (
     BUTTON,
@@ -28,7 +29,6 @@ from tests.setup_network import (
     setup_board,
     without_a_gap,
 )
-from tests.system.test_firmware_node import Gateway
 
 
 @pytest.fixture
